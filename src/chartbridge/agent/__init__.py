@@ -1,0 +1,1 @@
+"""The connector contract carried over a network, both ends."""

@@ -1,0 +1,1 @@
+"""One folder a vendor: all that the hub knows of it, and nothing else knows it."""

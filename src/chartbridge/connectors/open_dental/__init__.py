@@ -1,0 +1,1 @@
+"""Open Dental: all that the hub knows of it."""

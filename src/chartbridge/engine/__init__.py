@@ -1,0 +1,1 @@
+"""Wake-ups: threads for one office. No rule of the business."""

@@ -1,0 +1,1 @@
+"""Patient-flow rules: columns, moves, mapping to PMS statuses."""

@@ -1,0 +1,1 @@
+"""The documents we make: insurance verification, account statement."""

@@ -1,0 +1,181 @@
+"""What a connector claims, as data: read from its `manifest.toml` without importing the connector.
+
+What is not declared is never called. Must not be in it: anything computed from a live connection.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from chartbridge.domain.charts import LookupKind
+from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.reading import Stream
+
+
+class Changes(StrEnum):
+    """How a stream's changes are found."""
+
+    STAMP = "stamp"
+    HISTORY = "history"
+    REHASH = "rehash"
+
+
+class Deletions(StrEnum):
+    """How a stream shows that something is gone."""
+
+    TOMBSTONE = "tombstone"
+    ABSENCE = "absence"
+    NEVER = "never"
+
+
+class Repeat(StrEnum):
+    """Whether a command may be sent again after an uncertain outcome."""
+
+    SAFE = "safe"
+    LOOK_FIRST = "look_first"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One value of a setting that is a choice."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """One field of the PMS Connection page. `shown_when` is {"other setting": "value"} or empty."""
+
+    name: str
+    label: str
+    type: str  # text, number, secret, choice, boolean
+    required: bool = False
+    default: str = ""
+    help: str = ""
+    choices: tuple[Choice, ...] = ()
+    shown_when: dict[str, str]
+
+    @property
+    def secret(self) -> bool:
+        """True where the value is encrypted at rest and never shown again."""
+        return self.type == "secret"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamClaim:
+    """What is claimed of a stream. Intervals are in seconds; `scan_every` 0 means no full scan is needed."""
+
+    stream: Stream
+    changes: Changes
+    deletions: Deletions
+    default_interval: int
+    least_interval: int
+    scan_every: int = 0
+    metered_calls: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandClaim:
+    """What is claimed of a command. `visible_after` in seconds; `settle_after` is how long an earlier attempt
+    could still land (the server's own limit plus a margin); `parallel` how many may be in flight at once."""
+
+    kind: CommandKind
+    repeat: Repeat
+    since: str = ""
+    permission: str = ""
+    max_text: int = 0
+    max_bytes: int = 0
+    visible_after: float = 0.0
+    settle_after: float = 0.0
+    parallel: int = 1
+    charset: str = "bmp"  # bmp, unicode, latin1
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What the connector has been run against, in one sentence each, and what it has not."""
+
+    run_against: tuple[str, ...]
+    not_run_against: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """All that a connector claims."""
+
+    id: str
+    label: str
+    vendor: str
+    provider_help: str
+    settings: tuple[Setting, ...]
+    streams: dict[Stream, StreamClaim]
+    commands: dict[CommandKind, CommandClaim]
+    lookups: frozenset[LookupKind]
+    opens_files: bool
+    calls_per_second: float
+    read_connections: int
+    cannot: dict[str, str]
+    proof: Proof
+
+    def can_write(self, kind: CommandKind) -> bool:
+        """Whether the command is declared."""
+        return kind in self.commands
+
+
+def load_manifest(source: Traversable) -> Manifest:
+    """Read a `manifest.toml`. Raises `KeyError` or `ValueError` naming what is missing or not understood."""
+    return parse_manifest(tomllib.loads(source.read_text(encoding="utf-8")))
+
+
+def parse_manifest(raw: dict[str, Any]) -> Manifest:
+    """Make a Manifest from the parsed TOML. Unknown keys are errors: a misspelt claim is no claim."""
+    streams = {
+        Stream(name): StreamClaim(
+            stream=Stream(name),
+            changes=Changes(body.pop("changes")),
+            deletions=Deletions(body.pop("deletions")),
+            **body,
+        )
+        for name, body in _copies(raw.get("streams", {}))
+    }
+    commands = {
+        CommandKind(name): CommandClaim(kind=CommandKind(name), repeat=Repeat(body.pop("repeat")), **body)
+        for name, body in _copies(raw.get("commands", {}))
+    }
+    limits = raw.get("limits", {})
+    return Manifest(
+        id=raw["id"],
+        label=raw["label"],
+        vendor=raw["vendor"],
+        provider_help=raw["provider_help"],
+        settings=tuple(_setting(name, body) for name, body in _copies(raw["settings"])),
+        streams=streams,
+        commands=commands,
+        lookups=frozenset(LookupKind(k) for k in raw.get("lookups", [])),
+        opens_files=raw.get("opens_files", False),
+        calls_per_second=float(limits.get("calls_per_second", 0)),
+        read_connections=int(limits.get("read_connections", 1)),
+        cannot=dict(raw.get("cannot", {})),
+        proof=Proof(
+            run_against=tuple(raw["proof"]["run_against"]),
+            not_run_against=tuple(raw["proof"]["not_run_against"]),
+        ),
+    )
+
+
+def _copies(table: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, dict(body)) for name, body in table.items()]
+
+
+def _setting(name: str, body: dict[str, Any]) -> Setting:
+    choices = tuple(Choice(value=c["value"], label=c["label"]) for c in body.pop("choices", []))
+    shown_when = dict(body.pop("shown_when", {}))
+    return Setting(name=name, choices=choices, shown_when=shown_when, **body)

@@ -1,0 +1,1 @@
+"""Practices to run on your own machine. Never imports a connector."""

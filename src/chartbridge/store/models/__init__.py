@@ -1,0 +1,48 @@
+"""The tables. One module a subject; what is done with them stands in the store's query modules."""
+
+from chartbridge.store.models.accounts import ApiToken, AuditEntry, Membership, Practice, Role, User
+from chartbridge.store.models.activity import Activity, ActivityFile
+from chartbridge.store.models.connection import (
+    Connection,
+    DocumentSetting,
+    LookupEntry,
+    NoteSetting,
+    StatusMapping,
+    StreamState,
+)
+from chartbridge.store.models.mirror import (
+    MirrorAppointment,
+    MirrorBadRow,
+    MirrorDocument,
+    MirrorPatient,
+    Notice,
+    StatusSighting,
+)
+from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent
+
+__all__ = [
+    "Activity",
+    "ActivityFile",
+    "ApiToken",
+    "AuditEntry",
+    "Connection",
+    "Delivery",
+    "DocumentSetting",
+    "LookupEntry",
+    "Membership",
+    "MirrorAppointment",
+    "MirrorBadRow",
+    "MirrorDocument",
+    "MirrorPatient",
+    "NoteSetting",
+    "Notice",
+    "Practice",
+    "Role",
+    "Seen",
+    "StatusMapping",
+    "StatusSighting",
+    "StreamState",
+    "User",
+    "Writeback",
+    "WritebackEvent",
+]

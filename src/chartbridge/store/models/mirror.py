@@ -1,0 +1,146 @@
+"""The mirror: our copy of what the PMS holds, never edited by hand, and notices of what moved in it.
+
+Rows are written by `store.mirror` in bulk. `content_hash` is of the record's content: equal content is no
+change. `generation` is the full pass in which a row was last seen. `gone_at` is set when the PMS proved it gone.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from chartbridge.store.fields import LocalDateTimeField
+from chartbridge.store.models.connection import Connection
+
+
+class MirrorPatient(models.Model):
+    """A patient. Phones also as E.164 digits in `phones_e164` (space-separated) for matching.
+
+    `search` is lower-case text of names and phone digits for the search box.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    key = models.CharField(max_length=40)
+    last_name = models.CharField(max_length=100)
+    first_name = models.CharField(max_length=100)
+    middle = models.CharField(max_length=100, blank=True)
+    preferred = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=16)
+    status_raw = models.CharField(max_length=40, blank=True)
+    birthdate = models.DateField(null=True)
+    mobile_phone = models.CharField(max_length=40, blank=True)
+    home_phone = models.CharField(max_length=40, blank=True)
+    work_phone = models.CharField(max_length=40, blank=True)
+    email = models.CharField(max_length=200, blank=True)
+    guarantor_key = models.CharField(max_length=40, blank=True)
+    provider_key = models.CharField(max_length=40, blank=True)
+    text_ok = models.BooleanField(null=True)
+    search = models.CharField(max_length=500)
+    photo_key = models.CharField(max_length=40, blank=True)
+    photo_version = models.CharField(max_length=64, blank=True)
+    photo_ref = models.CharField(max_length=500, blank=True)
+    content_hash = models.BinaryField(max_length=8)
+    generation = models.IntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_patient")]
+        indexes = [
+            models.Index(fields=["connection", "last_name", "first_name"], name="mirror_patient_by_name"),
+            models.Index(fields=["connection", "guarantor_key"], name="mirror_patient_by_family"),
+        ]
+
+
+class MirrorAppointment(models.Model):
+    """An appointment, in the PMS's own wall time."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    key = models.CharField(max_length=40)
+    patient_key = models.CharField(max_length=40)
+    starts_local = LocalDateTimeField()
+    minutes = models.IntegerField()
+    state = models.CharField(max_length=16)
+    state_raw = models.CharField(max_length=40, blank=True)
+    status_key = models.CharField(max_length=40, blank=True)
+    operatory_key = models.CharField(max_length=40, blank=True)
+    provider_key = models.CharField(max_length=40, blank=True)
+    hygienist_key = models.CharField(max_length=40, blank=True)
+    is_new_patient = models.BooleanField(default=False)
+    reason = models.CharField(max_length=500, blank=True)
+    arrived_local = LocalDateTimeField(null=True)
+    seated_local = LocalDateTimeField(null=True)
+    dismissed_local = LocalDateTimeField(null=True)
+    content_hash = models.BinaryField(max_length=8)
+    generation = models.IntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_appointment")]
+        indexes = [
+            models.Index(fields=["connection", "starts_local"], name="mirror_appointment_by_day"),
+            models.Index(fields=["connection", "patient_key"], name="mirror_appt_by_patient"),
+        ]
+
+
+class StatusSighting(models.Model):
+    """Every state that an appointment was seen in; never overwritten."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    appointment_key = models.CharField(max_length=40)
+    seen_key = models.CharField(max_length=64)
+    state = models.CharField(max_length=16)
+    status_key = models.CharField(max_length=40, blank=True)
+    at_local = LocalDateTimeField(null=True)
+    stored_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "seen_key"], name="one_status_sighting"),
+        ]
+        indexes = [models.Index(fields=["connection", "appointment_key"], name="sighting_by_appointment")]
+
+
+class MirrorDocument(models.Model):
+    """An entry of a patient's document list."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    key = models.CharField(max_length=40)
+    patient_key = models.CharField(max_length=40)
+    name = models.CharField(max_length=255)
+    type_key = models.CharField(max_length=40, blank=True)
+    created_local = LocalDateTimeField(null=True)
+    media_type = models.CharField(max_length=100)
+    ref = models.CharField(max_length=500)
+    content_hash = models.BinaryField(max_length=8)
+    generation = models.IntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_document")]
+        indexes = [models.Index(fields=["connection", "patient_key"], name="mirror_document_by_patient")]
+
+
+class MirrorBadRow(models.Model):
+    """A row of the PMS that could not be understood: which, and what about it. Never a value."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    stream = models.CharField(max_length=24)
+    key = models.CharField(max_length=40)
+    why = models.CharField(max_length=300)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "stream", "key"], name="one_bad_row")]
+
+
+class Notice(models.Model):
+    """That something moved, for live pages and later for webhooks: one row a page applied, not one a record.
+
+    `topic` is `appointments`, `patients`, `documents`, `writebacks`, `streams` or `settings`; `keys` are the
+    PMS's numbers (at most 50; empty means "many"). Old rows are removed.
+    """
+
+    practice_id = models.BigIntegerField(db_index=True)
+    topic = models.CharField(max_length=24)
+    keys = models.JSONField(default=list)
+    at = models.DateTimeField()

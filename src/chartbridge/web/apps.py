@@ -1,0 +1,10 @@
+"""The pages as a Django application."""
+
+from django.apps import AppConfig
+
+
+class WebConfig(AppConfig):
+    """Templates and static files."""
+
+    name = "chartbridge.web"
+    label = "web"
