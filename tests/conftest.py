@@ -41,7 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     from chartbridge.bootstrap import make_registry
+    from chartbridge.domain.clock import SystemClock
     from chartbridge.pms.registry import install
+    from chartbridge.store.live_connectors import LiveConnectors, install_live
     from chartbridge.store.secrets import ensure_key
 
     folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="chartbridge-tests-")))
@@ -50,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     ensure_key()
     install(make_registry())
+    install_live(LiveConnectors(SystemClock()))
     _choose_database(folder, is_worker=hasattr(config, "workerinput"))
 
 

@@ -60,3 +60,19 @@ class LiveConnectors:
             ) from error
         settings = Settings(values=dict(connection.values), secrets=secrets)
         return registry().connect(connection.connector, settings, self._clock)
+
+
+_installed: LiveConnectors | None = None
+
+
+def install_live(live: LiveConnectors | None) -> None:
+    """Make `live` the one of this process; `bootstrap` does."""
+    global _installed
+    _installed = live
+
+
+def live() -> LiveConnectors:
+    """Return this process's open connectors. Raises `RuntimeError` if `bootstrap` has not run."""
+    if _installed is None:
+        raise RuntimeError("bootstrap.prepare() has not been called")
+    return _installed
