@@ -1,29 +1,78 @@
-# The developer's interface. `make help` lists it.
+# The developer's whole interface. `make help` lists it.
 SHELL := /bin/bash
 PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -q --retries 5
+JOBS ?= 2
+T ?=
+ARGS ?=
+# These run again on the other database: what the store holds must be the same on both.
+ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake tests/api)
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
-T ?= tests
 
-.PHONY: help check test format
+.PHONY: help demo test test-parts check checks format bench screenshots locks $(addprefix check-,form types doors tables docs)
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
-.venv/dev: requirements-dev.lock pyproject.toml
-	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip -q install --require-hashes -r requirements-dev.lock
-	$(PY) -m pip -q install --no-deps -e .
-	touch $@
+# Stamps say what is installed in .venv: .venv/run for running, .venv/dev for developing (which includes it).
+$(PY):
+	scripts/make-venv
 
-check: .venv/dev  ## format, lint, types, imports, docs; under a minute
-	.venv/bin/ruff format --check --quiet src tests
-	.venv/bin/ruff check --quiet src tests
-	.venv/bin/mypy --no-error-summary
-	.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports
-	$(PY) -m django makemigrations --check --dry-run >/dev/null
+.venv/run: requirements.lock pyproject.toml | $(PY)
+	@echo "Installing what Chartbridge needs into .venv"
+	@test -e .venv/dev || $(PIP) install --require-hashes -r requirements.lock
+	@test -e .venv/dev || $(PIP) install --no-deps -e .
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml | $(PY)
+	@echo "Installing what developing Chartbridge needs into .venv"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@ .venv/run
+
+demo: .venv/run  ## a practice for trying out, on this machine; ARGS="--seconds 60 --json report.json" ends by itself
+	@.venv/bin/chartbridge demo $(ARGS)
+
+test-parts: .venv/dev  ## install the real servers and the browser that the tests use (apt-get; root or sudo)
+	@scripts/install-test-parts
+
+ifdef T
+test: .venv/dev test-parts  ## the whole suite; T=path for a part of it
+	.venv/bin/pytest $(T)
+else
+test: .venv/dev test-parts
+	$(MAKE) check
+	.venv/bin/pytest tests -n $(JOBS) --dist loadfile
+	CHARTBRIDGE_TEST_DATABASE=postgres .venv/bin/pytest $(ON_POSTGRES) -n $(JOBS) --dist loadfile
+endif
+
+check: .venv/dev  ## form, types, imports between rooms, migrations, docs; under a minute
+	@$(MAKE) --no-print-directory -j2 -O checks
+checks: check-types check-form check-doors check-tables check-docs
+check-form:
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/deptry src --no-ansi >/dev/null 2>&1 || .venv/bin/deptry src
+check-types:
+	@.venv/bin/mypy --no-error-summary
+check-doors:
+	@.venv/bin/lint-imports --no-logo >/dev/null || .venv/bin/lint-imports
+check-tables:
+	@CHARTBRIDGE_DATABASE_URL= CHARTBRIDGE_DATA=$$(mktemp -d) $(PY) -m django makemigrations --check --dry-run
+check-docs:
+	@if [ -d tests/docs ]; then .venv/bin/pytest -q tests/docs; fi
 
 format: .venv/dev  ## put code into its form
-	.venv/bin/ruff format src tests
-	.venv/bin/ruff check --fix src tests
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
 
-test: .venv/dev  ## the whole suite, or T=path for a part
-	.venv/bin/pytest $(T)
+bench: .venv/dev test-parts  ## measure the numbers of docs/benchmarks.md
+	$(PY) -m bench $(ARGS)
+
+screenshots: .venv/dev test-parts  ## take the README's pictures from a running demo
+	$(PY) scripts/screenshots.py $(ARGS)
+
+locks: .venv/dev  ## write the lock files anew from pyproject.toml
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		--generate-hashes pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+		--generate-hashes --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
