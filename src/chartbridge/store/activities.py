@@ -1,0 +1,124 @@
+"""Activities in the store: kept once, found again by key, listed.
+
+Must not be in it: whether an activity is good (that is `intake`) or what becomes of it (that is `writeback`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from chartbridge.store.models import Activity, ActivityFile, Connection, Writeback
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptFile:
+    """A file that is to be kept with its activity."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"KeptFile({self.media_type}, {len(self.content)} bytes)"
+
+
+def keep(activity: Activity, file: KeptFile | None) -> None:
+    """Insert a new activity and its file; inside the caller's transaction.
+
+    Raises `IntegrityError` where its idempotency key is taken.
+    """
+    activity.save(force_insert=True)
+    if file:
+        _file_row(activity, file).save(force_insert=True)
+
+
+def keep_all(kept: Sequence[tuple[Activity, KeptFile | None]]) -> None:
+    """Insert many at once, as `keep` does."""
+    Activity.objects.bulk_create([activity for activity, _ in kept])
+    ActivityFile.objects.bulk_create([_file_row(activity, file) for activity, file in kept if file])
+
+
+def by_key(practice_id: int, source: str, key: str) -> Activity | None:
+    """Return the activity that was accepted under an idempotency key."""
+    rows = Activity.objects.filter(practice_id=practice_id, source=source, idempotency_key=key)
+    return rows.first()
+
+
+def by_keys(practice_id: int, source: str, keys: Sequence[str]) -> dict[str, Activity]:
+    """Return the activities accepted under any of `keys`, by key."""
+    rows = Activity.objects.filter(practice_id=practice_id, source=source, idempotency_key__in=keys)
+    return {row.idempotency_key: row for row in rows if row.idempotency_key is not None}
+
+
+def writebacks_of(activity: Activity) -> list[Writeback]:
+    """Return an activity's writebacks in order of their parts."""
+    return list(Writeback.objects.filter(activity=activity).order_by("pk"))
+
+
+def activity_of(practice_id: int, activity_id: int) -> Activity | None:
+    """Return one activity of a practice with its writebacks, or None: another practice's is none."""
+    return _with_writebacks(Activity.objects.filter(practice_id=practice_id, pk=activity_id)).first()
+
+
+def listing(
+    practice_id: int,
+    *,
+    patient_key: str = "",
+    since: datetime | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Activity]:
+    """Return activities with their writebacks, the last accepted first; `before_id` goes on from a page's last."""
+    rows = Activity.objects.filter(practice_id=practice_id)
+    if patient_key:
+        rows = rows.filter(patient_key=patient_key)
+    if since:
+        rows = rows.filter(accepted_at__gte=since)
+    if before_id:
+        rows = rows.filter(pk__lt=before_id)
+    return list(_with_writebacks(rows.order_by("-pk"))[:limit])
+
+
+def timeline(practice_id: int, patient_key: str, *, limit: int = 200) -> list[Activity]:
+    """Return what happened with a patient, the latest first, with writebacks."""
+    rows = Activity.objects.filter(practice_id=practice_id, patient_key=patient_key)
+    return list(_with_writebacks(rows.order_by("-occurred_at", "-pk"))[:limit])
+
+
+def give_to_patient(practice_id: int, activity_id: int, patient_key: str) -> Activity | None:
+    """Set whose a still nameless activity is; None where there is none such (any more)."""
+    rows = Activity.objects.filter(practice_id=practice_id, pk=activity_id, patient_key="")
+    if not rows.update(patient_key=patient_key):
+        return None
+    return Activity.objects.get(pk=activity_id)
+
+
+def say_why_held(writebacks: Sequence[Writeback], code: str, sentence: str) -> None:
+    """Set what a person has to answer before these can go on."""
+    for writeback in writebacks:
+        writeback.reason_code, writeback.reason = code, sentence
+        writeback.save(update_fields=["reason_code", "reason"])
+
+
+def connection_of(practice_id: int) -> Connection | None:
+    """Return a practice's link to its PMS, or None while there is none."""
+    return Connection.objects.filter(practice_id=practice_id).order_by("pk").first()
+
+
+def _with_writebacks(rows: QuerySet[Activity]) -> QuerySet[Activity]:
+    return rows.prefetch_related("writebacks")
+
+
+def _file_row(activity: Activity, file: KeptFile) -> ActivityFile:
+    return ActivityFile(
+        activity=activity,
+        name=file.name,
+        media_type=file.media_type,
+        sha256=hashlib.sha256(file.content).hexdigest(),
+        content=file.content,
+    )
