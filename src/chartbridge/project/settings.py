@@ -75,16 +75,17 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "chartbridge.web",  # before allauth: its templates replace allauth's
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "django_htmx",
     "lucide",
     "chartbridge.store",
-    "chartbridge.web",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "chartbridge.web.security.PageHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -105,6 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "chartbridge.web.frame.frame",
             ],
         },
     },

@@ -1,0 +1,77 @@
+"""The frame around every page, and who gets in."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from chartbridge.store.models import Membership, Practice, Role, User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def practice() -> Practice:
+    return Practice.objects.create(name="Maple Street Dental")
+
+
+def signed_in(practice: Practice, role: Role) -> Client:
+    user = User.objects.create_user(username=role, email=f"{role}@example.com", password="x" * 12)
+    Membership.objects.create(user=user, practice=practice, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_stranger_is_sent_to_the_sign_in_and_back() -> None:
+    answer = Client().get("/settings/writeback/")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/accounts/login/?next=/settings/writeback/"
+
+
+def test_a_part_of_a_page_asked_for_by_a_stranger_takes_the_whole_page_to_the_sign_in() -> None:
+    answer = Client().get("/settings/writeback/", headers={"HX-Request": "true"})
+    assert answer.status_code == 204
+    assert answer["HX-Redirect"] == "/accounts/login/"
+
+
+def test_somebody_without_a_practice_is_told_whom_to_ask() -> None:
+    user = User.objects.create_user(username="lost", email="lost@example.com", password="x" * 12)
+    client = Client()
+    client.force_login(user)
+    answer = client.get("/settings/writeback/")
+    assert answer.status_code == 403
+    assert "Ask the owner or a manager" in answer.content.decode()
+
+
+def test_signed_in_pages_are_kept_by_nobody_and_take_nothing_from_elsewhere(practice: Practice) -> None:
+    answer = signed_in(practice, Role.READ_ONLY).get("/settings/writeback/")
+    assert answer["Cache-Control"] == "no-store"
+    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    page = answer.content.decode()
+    assert " style=" not in page
+    assert "<script>" not in page
+
+
+def test_the_colours_are_kept_in_a_cookie_and_shown_at_once(practice: Practice) -> None:
+    client = signed_in(practice, Role.READ_ONLY)
+    client.post("/theme/", {"theme": "dark", "next": "/settings/writeback/"})
+    assert 'data-theme="dark"' in client.get("/settings/writeback/").content.decode()
+
+
+def test_the_way_back_after_choosing_colours_leads_nowhere_else(practice: Practice) -> None:
+    answer = signed_in(practice, Role.READ_ONLY).post(
+        "/theme/", {"theme": "dark", "next": "https://evil.example/"}
+    )
+    assert answer["Location"] == "/"
+
+
+def test_one_works_for_the_practice_one_chose_and_for_no_other(practice: Practice) -> None:
+    client = signed_in(practice, Role.READ_ONLY)
+    other = Practice.objects.create(name="Another")
+    client.post("/practice/", {"practice": str(other.pk)})
+    assert "Another" not in client.get("/settings/writeback/").content.decode()
+    Membership.objects.create(user=User.objects.get(), practice=other, role=Role.OWNER)
+    client.post("/practice/", {"practice": str(other.pk)})
+    assert client.get("/settings/writeback/").context["practice"] == other
