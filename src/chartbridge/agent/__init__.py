@@ -1,1 +1,0 @@
-"""The connector contract carried over a network, both ends."""

@@ -1,1 +1,0 @@
-"""Dentrix: all that the hub knows of it."""

@@ -1,1 +1,0 @@
-"""Eaglesoft: all that the hub knows of it."""

@@ -1,1 +1,0 @@
-"""The documents we make: insurance verification, account statement."""
