@@ -1,0 +1,325 @@
+"""The engine with a checker and a deliverer that only note what they were asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import process_time
+
+import pytest
+import structlog
+
+from chartbridge.domain.clock import SystemClock
+from chartbridge.engine.threads import Engine
+from chartbridge.pms.errors import Unavailable
+from chartbridge.pms.reading import Stream
+from chartbridge.store.wake import Lane, _listeners
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    again: bool = False
+    next_in: float = 60.0
+    changes: int = 0
+    error_code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    connection_id: int
+    stream: Stream
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    again: bool = False
+    next_in: float | None = None
+
+
+@dataclass
+class FakeChecker:
+    """Each connection's streams are due once at the start, then as the outcomes say."""
+
+    streams: tuple[Stream, ...] = (Stream.APPOINTMENT_STATUS,)
+    does: Callable[[int, Stream], Checked] = lambda connection_id, stream: Checked()
+    asked: list[tuple[int, Stream]] = field(default_factory=list)
+    flushes: int = 0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def check(self, connection_id: int, stream: Stream) -> Checked:
+        self.asked.append((connection_id, stream))
+        return self.does(connection_id, stream)
+
+    def due(self, connection_ids: Sequence[int]) -> list[Due]:
+        return [
+            Due(connection_id=who, stream=stream, at=self.at)
+            for who in connection_ids
+            for stream in self.streams
+        ]
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+@dataclass
+class FakeDeliverer:
+    does: Callable[[int], Delivered] = lambda connection_id: Delivered()
+    asked: list[int] = field(default_factory=list)
+    waits: dict[int, datetime] = field(default_factory=dict)
+
+    def deliver(self, connection_id: int) -> Delivered:
+        self.asked.append(connection_id)
+        return self.does(connection_id)
+
+    def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]:
+        return {who: at for who, at in self.waits.items() if who in connection_ids}
+
+
+@dataclass
+class Running:
+    """Starts engines and stops them at the end of the test."""
+
+    engines: list[Engine] = field(default_factory=list)
+
+    def __call__(
+        self,
+        checker: FakeChecker,
+        deliverer: FakeDeliverer | None = None,
+        *,
+        ids: Sequence[int] = (1,),
+        begin: Callable[[int], None] | None = None,
+    ) -> Engine:
+        engine = Engine(
+            checker, deliverer or FakeDeliverer(), SystemClock(), begin=begin, connections=lambda: ids
+        )
+        engine.start()
+        self.engines.append(engine)
+        return engine
+
+
+@pytest.fixture
+def running() -> object:
+    started = Running()
+    yield started
+    for engine in started.engines:
+        engine.stop()
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def wake(connection_id: int, lane: Lane) -> None:
+    for listener in list(_listeners):
+        listener(connection_id, lane)
+
+
+def test_what_is_due_is_checked_and_again_after_what_the_check_says(running: Running) -> None:
+    checker = FakeChecker(does=lambda who, stream: Checked(next_in=0.1))
+    running(checker, ids=(1, 2))
+    wait_for(lambda: Counter(who for who, _ in checker.asked)[1] >= 5)
+    assert Counter(who for who, _ in checker.asked)[2] >= 3
+
+
+def test_a_check_with_more_to_read_gets_its_next_turn_at_once(running: Running) -> None:
+    left = [5]
+
+    def read(who: int, stream: Stream) -> Checked:
+        left[0] -= 1
+        return Checked(again=left[0] > 0)
+
+    checker = FakeChecker(does=read)
+    running(checker)
+    wait_for(lambda: len(checker.asked) >= 5, seconds=3)
+
+
+def test_one_connection_is_read_by_one_thread_at_a_time_and_status_goes_first(running: Running) -> None:
+    inside = threading.Semaphore(1)
+    overlaps = []
+
+    def read(who: int, stream: Stream) -> Checked:
+        if not inside.acquire(blocking=False):
+            overlaps.append(stream)
+        time.sleep(0.05)
+        inside.release()
+        return Checked()
+
+    checker = FakeChecker(streams=(Stream.PATIENTS, Stream.DOCUMENTS, Stream.APPOINTMENT_STATUS), does=read)
+    running(checker)
+    wait_for(lambda: len(checker.asked) >= 3)
+    assert overlaps == []
+    assert Stream.APPOINTMENT_STATUS in [stream for _, stream in checker.asked[:2]]
+
+
+def test_reading_and_writing_of_one_connection_go_side_by_side(running: Running) -> None:
+    written = threading.Event()
+
+    def read(who: int, stream: Stream) -> Checked:
+        assert written.wait(5)
+        return Checked()
+
+    def write(who: int) -> Delivered:
+        written.set()
+        return Delivered()
+
+    checker = FakeChecker(does=read)
+    deliverer = FakeDeliverer(does=write, waits={1: datetime.now(UTC)})
+    running(checker, deliverer)
+    wait_for(lambda: bool(deliverer.asked) and bool(checker.asked))
+
+
+def test_a_wake_starts_a_delivery_within_milliseconds(running: Running) -> None:
+    began: list[float] = []
+
+    def write(who: int) -> Delivered:
+        began.append(time.monotonic())
+        return Delivered()
+
+    deliverer = FakeDeliverer(does=write)
+    running(FakeChecker(), deliverer)
+    time.sleep(0.3)
+    woken = time.monotonic()
+    wake(1, Lane.WRITE)
+    wait_for(lambda: bool(began))
+    assert began[0] - woken < 0.1
+
+
+def test_a_wake_during_a_delivery_is_not_lost(running: Running) -> None:
+    go_on = threading.Event()
+
+    def write(who: int) -> Delivered:
+        go_on.wait(5)
+        return Delivered()
+
+    deliverer = FakeDeliverer(does=write)
+    running(FakeChecker(), deliverer)
+    wake(1, Lane.WRITE)
+    wait_for(lambda: len(deliverer.asked) == 1)
+    wake(1, Lane.WRITE)
+    go_on.set()
+    wait_for(lambda: len(deliverer.asked) == 2, seconds=2)
+
+
+def test_an_error_of_ours_is_logged_without_its_words_and_the_others_go_on(running: Running) -> None:
+    def read(who: int, stream: Stream) -> Checked:
+        if who == 1:
+            raise ValueError("Kateryna Ó Brádaigh")
+        return Checked(next_in=0.05)
+
+    checker = FakeChecker(does=read)
+    with structlog.testing.capture_logs() as lines:
+        running(checker, ids=(1, 2))
+        wait_for(lambda: Counter(who for who, _ in checker.asked)[2] >= 5)
+        wait_for(lambda: any(line["event"] == "turn_failed" for line in lines))
+    assert Counter(who for who, _ in checker.asked)[1] == 1, "it rests after a failure"
+    failed = next(line for line in lines if line["event"] == "turn_failed")
+    assert failed["error"] == "ValueError"
+    assert "test_threads.py" in failed["place"] or "threads.py" in failed["place"]
+    assert "Kateryna" not in repr(lines)
+
+
+def test_a_failed_connection_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chartbridge.engine.threads.FAILED_REST", 0.05)
+    seen: list[int] = []
+
+    def read(who: int, stream: Stream) -> Checked:
+        seen.append(who)
+        if len(seen) < 3:
+            raise RuntimeError
+        return Checked()
+
+    running(FakeChecker(does=read))
+    wait_for(lambda: len(seen) >= 3)
+
+
+def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) -> None:
+    begun: list[int] = []
+    ids = [1]
+    checker = FakeChecker()
+    running(checker, ids=ids, begin=begun.append)
+    wait_for(lambda: begun == [1])
+    ids.append(2)
+    wake(2, Lane.READ)
+    wait_for(lambda: begun == [1, 2], seconds=2)
+    wait_for(lambda: (2, Stream.APPOINTMENT_STATUS) in checker.asked, seconds=2)
+    time.sleep(0.2)
+    assert begun == [1, 2]
+
+
+def test_a_beginning_that_the_pms_refuses_is_tried_again_when_the_connection_is_saved(
+    running: Running,
+) -> None:
+    tries: list[int] = []
+
+    def begin(who: int) -> None:
+        tries.append(who)
+        if len(tries) == 1:
+            raise Unavailable("The PMS does not answer.")
+
+    running(FakeChecker(), begin=begin)
+    wait_for(lambda: len(tries) == 1)
+    time.sleep(0.2)
+    wake(1, Lane.READ)
+    wait_for(lambda: len(tries) == 2, seconds=2)
+
+
+def test_stopping_lets_what_is_in_flight_finish(running: Running) -> None:
+    finished = threading.Event()
+
+    def write(who: int) -> Delivered:
+        time.sleep(0.5)
+        finished.set()
+        return Delivered(again=True)
+
+    deliverer = FakeDeliverer(does=write)
+    checker = FakeChecker()
+    engine = running(checker, deliverer)
+    wake(1, Lane.WRITE)
+    wait_for(lambda: bool(deliverer.asked))
+    began = time.monotonic()
+    assert engine.stop()
+    assert finished.is_set()
+    assert time.monotonic() - began < 5
+    assert len(deliverer.asked) == 1
+    assert checker.flushes >= 1
+
+
+def test_a_pms_that_hangs_does_not_keep_the_process_from_ending(running: Running) -> None:
+    let_go = threading.Event()
+    checker = FakeChecker(does=lambda who, stream: (let_go.wait(30) and Checked()) or Checked())
+    engine = running(checker)
+    wait_for(lambda: bool(checker.asked))
+    began = time.monotonic()
+    assert not engine.stop(seconds=1.0)
+    assert time.monotonic() - began < 3
+    let_go.set()
+
+
+def test_a_future_time_is_kept(running: Running) -> None:
+    checker = FakeChecker(at=datetime.now(UTC) + timedelta(seconds=60))
+    running(checker)
+    time.sleep(0.5)
+    assert checker.asked == []
+
+
+@pytest.mark.slow
+def test_a_thousand_practices_cost_little_and_begin_in_time(running: Running) -> None:
+    checker = FakeChecker(does=lambda who, stream: Checked(next_in=15.0))
+    engine = running(checker, ids=range(1000))
+    wait_for(lambda: len(checker.asked) >= 1000, seconds=30)
+    before, began = process_time(), time.monotonic()
+    time.sleep(16)
+    share = (process_time() - before) / (time.monotonic() - began)
+    assert len(checker.asked) >= 1900
+    assert share < 0.10, f"the timetable alone takes {share:.0%} of a core"
+    assert engine.slip().p99_ms < 1000
