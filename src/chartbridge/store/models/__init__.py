@@ -15,10 +15,11 @@ from chartbridge.store.models.mirror import (
     MirrorBadRow,
     MirrorDocument,
     MirrorPatient,
+    MirrorPhoto,
     Notice,
     StatusSighting,
 )
-from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent
+from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent, WriteLease
 
 __all__ = [
     "Activity",
@@ -34,6 +35,7 @@ __all__ = [
     "MirrorBadRow",
     "MirrorDocument",
     "MirrorPatient",
+    "MirrorPhoto",
     "NoteSetting",
     "Notice",
     "Practice",
@@ -43,6 +45,7 @@ __all__ = [
     "StatusSighting",
     "StreamState",
     "User",
+    "WriteLease",
     "Writeback",
     "WritebackEvent",
 ]

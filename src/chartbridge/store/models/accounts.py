@@ -7,9 +7,10 @@ from django.db import models
 
 
 class User(AbstractUser):
-    """A person who signs in, by e-mail address."""
+    """A person who signs in, by e-mail address. `must_change_password` while the present one was given out."""
 
     email = models.EmailField(unique=True)
+    must_change_password = models.BooleanField(default=False)
 
 
 class Practice(models.Model):

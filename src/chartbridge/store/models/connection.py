@@ -8,6 +8,7 @@ from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import FlowStatus
 from chartbridge.pms.reading import Stream
+from chartbridge.store.fields import LocalDateTimeField
 from chartbridge.store.models.accounts import Practice
 
 
@@ -46,7 +47,11 @@ class StreamState(models.Model):
     """One stream of one connection: its settings, its cursor and how it is doing.
 
     Lags are milliseconds from a change in the PMS (by its own clock) to its being stored here.
-    `pass_*` tell of a full read under way: when it began, its own cursor, how many records it has brought.
+    `pass_*` tell of a full read under way: when it began, its own cursor, how many records it has brought, how
+    many rows could not be understood, the wall times between which its appointments lay. `pass_state` is
+    "first" (the first read, on the stream's own cursor), "reading" (on `pass_cursor`), "sweep" (all was read;
+    after one more check, what was not seen is gone) or empty. `sweep_agreed`: a person released the brake, so
+    the next sweep may remove as much as it finds.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="streams")
@@ -73,6 +78,11 @@ class StreamState(models.Model):
     pass_cursor = models.TextField(blank=True)
     pass_generation = models.IntegerField(default=0)
     pass_records = models.IntegerField(default=0)
+    pass_state = models.CharField(max_length=8, default="", blank=True)
+    pass_bad = models.IntegerField(default=0)
+    pass_from = LocalDateTimeField(null=True)
+    pass_until = LocalDateTimeField(null=True)
+    sweep_agreed = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "stream"], name="one_state_per_stream")]

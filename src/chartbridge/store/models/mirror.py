@@ -13,12 +13,13 @@ from chartbridge.store.models.connection import Connection
 
 
 class MirrorPatient(models.Model):
-    """A patient. Phones also as E.164 digits in `phones_e164` (space-separated) for matching.
+    """A patient. The `*_digits` are the phones as compared with other numbers (`store.mirror_rows.digits_of`).
 
-    `search` is lower-case text of names and phone digits for the search box.
+    `search` is lower-case text of names, last name first, and phone digits for the search box. `photo_*` are
+    of the patient's newest MirrorPhoto, empty without one.
     """
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
     key = models.CharField(max_length=40)
     last_name = models.CharField(max_length=100)
     first_name = models.CharField(max_length=100)
@@ -34,6 +35,9 @@ class MirrorPatient(models.Model):
     guarantor_key = models.CharField(max_length=40, blank=True)
     provider_key = models.CharField(max_length=40, blank=True)
     text_ok = models.BooleanField(null=True)
+    mobile_digits = models.CharField(max_length=20, default="", blank=True)
+    home_digits = models.CharField(max_length=20, default="", blank=True)
+    work_digits = models.CharField(max_length=20, default="", blank=True)
     search = models.CharField(max_length=500)
     photo_key = models.CharField(max_length=40, blank=True)
     photo_version = models.CharField(max_length=64, blank=True)
@@ -47,13 +51,33 @@ class MirrorPatient(models.Model):
         indexes = [
             models.Index(fields=["connection", "last_name", "first_name"], name="mirror_patient_by_name"),
             models.Index(fields=["connection", "guarantor_key"], name="mirror_patient_by_family"),
+            models.Index(fields=["connection", "search"], name="mirror_patient_by_search"),
+            *(
+                models.Index(
+                    fields=["connection", f"{phone}_digits"],
+                    name=f"mirror_patient_by_{phone}",
+                    condition=models.Q(**{f"{phone}_digits__gt": ""}),
+                )
+                for phone in ("mobile", "home", "work")
+            ),
         ]
+
+    @property
+    def display_name(self) -> str:
+        """First (or preferred) and last name, as said aloud."""
+        return f"{self.preferred or self.first_name} {self.last_name}".strip()
+
+    @property
+    def initials(self) -> str:
+        """Up to two letters shown where there is no photo."""
+        letters = [part[0] for part in (self.preferred or self.first_name, self.last_name) if part]
+        return "".join(letters).upper() or "?"
 
 
 class MirrorAppointment(models.Model):
     """An appointment, in the PMS's own wall time."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
     key = models.CharField(max_length=40)
     patient_key = models.CharField(max_length=40)
     starts_local = LocalDateTimeField()
@@ -84,7 +108,7 @@ class MirrorAppointment(models.Model):
 class StatusSighting(models.Model):
     """Every state that an appointment was seen in; never overwritten."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
     appointment_key = models.CharField(max_length=40)
     seen_key = models.CharField(max_length=64)
     state = models.CharField(max_length=16)
@@ -102,7 +126,7 @@ class StatusSighting(models.Model):
 class MirrorDocument(models.Model):
     """An entry of a patient's document list."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
     key = models.CharField(max_length=40)
     patient_key = models.CharField(max_length=40)
     name = models.CharField(max_length=255)
@@ -119,10 +143,27 @@ class MirrorDocument(models.Model):
         indexes = [models.Index(fields=["connection", "patient_key"], name="mirror_document_by_patient")]
 
 
+class MirrorPhoto(models.Model):
+    """That a patient has a picture; here also for patients who have not been read yet."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
+    key = models.CharField(max_length=40)
+    patient_key = models.CharField(max_length=40)
+    version = models.CharField(max_length=64, blank=True)
+    ref = models.CharField(max_length=500, blank=True)
+    content_hash = models.BinaryField(max_length=8)
+    generation = models.IntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_photo")]
+        indexes = [models.Index(fields=["connection", "patient_key"], name="mirror_photo_by_patient")]
+
+
 class MirrorBadRow(models.Model):
     """A row of the PMS that could not be understood: which, and what about it. Never a value."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
     stream = models.CharField(max_length=24)
     key = models.CharField(max_length=40)
     why = models.CharField(max_length=300)

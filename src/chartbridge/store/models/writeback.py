@@ -72,7 +72,7 @@ class Writeback(models.Model):
             models.UniqueConstraint(fields=["marker"], name="one_marker", condition=~models.Q(marker="")),
         ]
         indexes = [
-            models.Index(fields=["connection", "delivery", "due_at"], name="writeback_next"),
+            models.Index(fields=["connection", "delivery", "id"], name="writeback_in_order"),
             models.Index(fields=["connection", "patient_key", "id"], name="writeback_patient_order"),
             models.Index(fields=["practice", "delivery", "-id"], name="writeback_list"),
             models.Index(fields=["practice", "patient_key", "-id"], name="writeback_timeline"),
@@ -101,3 +101,14 @@ class WritebackEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["practice", "id"], name="ledger_order")]
+
+
+class WriteLease(models.Model):
+    """Who delivers for a connection, and until when: one deliverer per connection over all processes.
+
+    `holder` is `host:pid:number`. A lease that has run out, or whose process is known to be dead, may be taken.
+    """
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
+    holder = models.CharField(max_length=100)
+    until = models.DateTimeField()

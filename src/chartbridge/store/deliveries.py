@@ -1,0 +1,331 @@
+"""Writebacks on their way: which are next, and moving them in bulk together with their ledger entries.
+
+Must not be in it: which move is allowed or when (that is `writeback`), queries for pages (those are `queue`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from chartbridge.domain.people import PatientStatus
+from chartbridge.store import ledger
+from chartbridge.store.models import (
+    ActivityFile,
+    Delivery,
+    MirrorPatient,
+    Notice,
+    Seen,
+    Writeback,
+    WritebackEvent,
+)
+
+_FIELDS = (
+    "id",
+    "practice_id",
+    "connection_id",
+    "kind",
+    "command",
+    "patient_key",
+    "parts",
+    "text",
+    "marker",
+    "payload",
+    "delivery",
+    "seen",
+    "attempts",
+    "created_at",
+    "due_at",
+    "sending_at",
+    "taken_at",
+    "reason_code",
+    "activity_id",
+    "activity__occurred_at",
+    "activity__verified_on",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A writeback as delivery needs it. `occurred_at` and `verified_on` are the activity's."""
+
+    id: int
+    practice_id: int
+    connection_id: int | None
+    kind: str
+    command: str
+    patient_key: str
+    parts: int
+    text: str
+    marker: str
+    payload: Mapping[str, str]
+    delivery: str
+    seen: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    sending_at: datetime | None
+    taken_at: datetime | None
+    reason_code: str
+    activity_id: int | None
+    occurred_at: datetime | None
+    verified_on: date | None
+
+    def __repr__(self) -> str:
+        return f"Row({self.id}, {self.delivery}/{self.seen}, attempts={self.attempts})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A row's move to where it stands next. `fields` are further columns; `detail` goes into the ledger."""
+
+    row: Row
+    move: str
+    delivery: str
+    seen: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def claimable(connection_id: int, limit: int, *, paused: frozenset[str]) -> list[Row]:
+    """Return what may be sent next, oldest first; locked on PostgreSQL until the transaction ends.
+
+    A patient with a write whose outcome is not known yet waits; others don't.
+    """
+    ours = Writeback.objects.filter(connection_id=connection_id)
+    open_ones = ours.filter(delivery__in=[Delivery.SENDING, Delivery.UNCERTAIN])
+    rows = ours.filter(delivery=Delivery.QUEUED).exclude(patient_key__in=open_ones.values("patient_key"))
+    if paused:
+        rows = rows.exclude(command__in=paused)
+    return _rows(_locked(rows).order_by("id")[:limit])
+
+
+def in_flight(connection_id: int) -> list[Row]:
+    """Return what stands at `sending`: another deliverer's, or left behind by one that ended."""
+    return _rows(
+        Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.SENDING).order_by("id")
+    )
+
+
+def uncertain_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
+    """Return uncertain writes for which it is time to look, oldest first."""
+    rows = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.UNCERTAIN, due_at__lte=now)
+    return _rows(rows.order_by("id")[:limit])
+
+
+def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
+    """Return taken writes that were not read back yet and for which it is time to look."""
+    rows = _owed(connection_id).filter(due_at__lte=now)
+    return _rows(rows.order_by("id")[:limit])
+
+
+def owed_count(connection_id: int) -> tuple[int, datetime | None]:
+    """Return how many taken writes were not read back yet, and when the oldest of them was taken."""
+    rows = _owed(connection_id)
+    oldest = rows.order_by("id").values_list("taken_at", flat=True).first()
+    return rows.count(), oldest
+
+
+def rows_of(practice_id: int, ids: Sequence[int]) -> list[Row]:
+    """Return these writebacks of a practice, oldest first, locked until the transaction ends."""
+    return _rows(_locked(Writeback.objects.filter(practice_id=practice_id, pk__in=ids)).order_by("id"))
+
+
+def standing(
+    *,
+    practice_id: int | None = None,
+    connection_id: int | None = None,
+    deliveries: Sequence[str],
+    codes: Sequence[str] | None = None,
+    kind: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[Row]:
+    """Return writebacks that stand somewhere, by cause, oldest first, locked until the transaction ends."""
+    rows = Writeback.objects.filter(delivery__in=deliveries)
+    given = {
+        "practice_id": practice_id,
+        "connection_id": connection_id,
+        "reason_code__in": codes,
+        "kind": kind,
+    }
+    rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
+    if since is not None:
+        rows = rows.filter(activity__occurred_at__gte=since)
+    return _rows(_locked(rows).order_by("id")[:limit])
+
+
+def without_connection(practice_id: int) -> list[Row]:
+    """Return what was enqueued before the practice had a connection."""
+    return _rows(
+        _locked(Writeback.objects.filter(practice_id=practice_id, connection_id=None, delivery=Delivery.HELD))
+    )
+
+
+def whose_patient_came(connection_id: int, limit: int = 500) -> list[Row]:
+    """Return writes held for an unknown patient whom the mirror knows by now."""
+    known = MirrorPatient.objects.filter(connection_id=connection_id, key=OuterRef("patient_key"))
+    rows = Writeback.objects.filter(
+        Exists(known), connection_id=connection_id, delivery=Delivery.HELD, reason_code="unknown_patient"
+    )
+    return _rows(_locked(rows).order_by("id")[:limit])
+
+
+def status_moves(connection_id: int, patient_key: str) -> list[Row]:
+    """Return a patient's latest status moves, newest first."""
+    rows = Writeback.objects.filter(
+        connection_id=connection_id, patient_key=patient_key, kind="appointment_status"
+    )
+    return _rows(_locked(rows).order_by("-id")[:20])
+
+
+def restarts(ids: Sequence[int]) -> dict[int, int]:
+    """Return how often the process ended while each of these was being sent."""
+    counts: dict[int, int] = defaultdict(int)
+    events = WritebackEvent.objects.filter(writeback_id__in=ids, move="restart")
+    for pk in events.values_list("writeback_id", flat=True):
+        counts[pk] += 1
+    return counts
+
+
+def content_of(activity_id: int) -> tuple[bytes, str]:
+    """Return the bytes and the media type of a document activity. Raises `ActivityFile.DoesNotExist`."""
+    content, media_type = ActivityFile.objects.values_list("content", "media_type").get(
+        activity_id=activity_id
+    )
+    return bytes(content), media_type
+
+
+def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
+    """Return, of these patients, those whom the mirror knows: True here, False deleted in the PMS."""
+    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
+    return {
+        key: gone is None and status != PatientStatus.DELETED
+        for key, gone, status in rows.values_list("key", "gone_at", "status")
+    }
+
+
+def apply(practice_id: int, changes: Sequence[Change], *, who: str, at: datetime) -> list[Change]:
+    """Move rows and write it down; inside `ledger.turn`. Returns the changes whose row stood where it was read.
+
+    One notice for all of them.
+    """
+    if not changes:
+        return []
+    done = _update_all(changes)
+    entries = [
+        ledger.Entry(
+            writeback_id=each.row.id,
+            move=each.move,
+            delivery=each.delivery,
+            seen=each.seen,
+            attempt=_attempt(each),
+            detail=each.detail,
+        )
+        for each in done
+    ]
+    ledger.append(practice_id, entries, who=who, at=at)
+    tell(practice_id, [each.row.patient_key for each in done], at)
+    return done
+
+
+def add(practice_id: int, made: Sequence[tuple[Writeback, str]], *, who: str, at: datetime) -> None:
+    """Insert new writebacks, each with the move that made it, and write it down; inside `ledger.turn`."""
+    rows = Writeback.objects.bulk_create([writeback for writeback, _ in made])
+    entries = [
+        ledger.Entry(
+            writeback_id=row.pk,
+            move=move,
+            delivery=row.delivery,
+            seen=row.seen,
+            detail={"code": row.reason_code} if row.reason_code else {},
+        )
+        for row, (_, move) in zip(rows, made, strict=True)
+    ]
+    ledger.append(practice_id, entries, who=who, at=at)
+    tell(practice_id, [row.patient_key for row in rows], at)
+
+
+def note_reason(ids: Sequence[int], *, code: str, reason: str, due_at: datetime) -> None:
+    """Say why writes that stay where they are have not come further, and when they are looked at again."""
+    Writeback.objects.filter(pk__in=ids).update(reason_code=code, reason=reason, due_at=due_at)
+
+
+def tell(practice_id: int, patient_keys: Sequence[str], at: datetime) -> None:
+    """Leave one notice for the live pages."""
+    keys = sorted(set(patient_keys))
+    if patient_keys:
+        Notice.objects.create(
+            practice_id=practice_id, topic="writebacks", keys=keys if len(keys) <= 50 else [], at=at
+        )
+
+
+class _Stale(Exception):
+    """A row no longer stood where it was read."""
+
+
+def _update_all(changes: Sequence[Change]) -> list[Change]:
+    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    for each in changes:
+        groups[tuple(sorted(each.fields))].append(each)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for names, group in groups.items():
+                cursor.executemany(_statement(names), [_values(names, each) for each in group])
+                if cursor.rowcount != len(group):
+                    raise _Stale
+    except _Stale:
+        return [each for each in changes if _update(each)]
+    return list(changes)
+
+
+def _update(change: Change) -> bool:
+    names = tuple(sorted(change.fields))
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(names), _values(names, change))
+        return bool(cursor.rowcount)
+
+
+def _statement(names: Sequence[str]) -> str:
+    columns = "".join(f', "{name}" = %s' for name in names)
+    return (
+        f"UPDATE store_writeback SET delivery = %s, seen = %s{columns}"
+        " WHERE id = %s AND delivery = %s AND seen = %s AND attempts = %s"
+    )
+
+
+def _values(names: Sequence[str], change: Change) -> list[object]:
+    row = change.row
+    given = [_adapted(change.fields[name]) for name in names]
+    return [str(change.delivery), str(change.seen), *given, row.id, row.delivery, row.seen, row.attempts]
+
+
+def _adapted(value: object) -> object:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
+def _attempt(change: Change) -> int:
+    given = change.fields.get("attempts", change.row.attempts)
+    return given if isinstance(given, int) else change.row.attempts
+
+
+def _owed(connection_id: int) -> QuerySet[Writeback]:
+    return Writeback.objects.filter(Q(connection_id=connection_id), seen=Seen.OWED, delivery=Delivery.TAKEN)
+
+
+def _locked(rows: QuerySet[Writeback]) -> QuerySet[Writeback]:
+    if connection.vendor == "postgresql":
+        return rows.select_for_update(of=("self",), no_key=True)
+    return rows
+
+
+def _rows(rows: QuerySet[Writeback]) -> list[Row]:
+    return [Row(*values) for values in rows.values_list(*_FIELDS)]

@@ -1,0 +1,72 @@
+"""Who delivers for a connection: one deliverer at a time, over all threads and processes of the installation.
+
+Must not be in it: what is delivered.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from chartbridge.store.models import WriteLease
+
+SECONDS = 30.0
+_count = itertools.count(1)
+
+
+def new_holder() -> str:
+    """Return a name for a deliverer that tells its host and process."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{next(_count)}"
+
+
+def take(connection_id: int, holder: str, now: datetime) -> bool:
+    """Take or renew the lease; inside a transaction. False while another one holds it."""
+    until = now + timedelta(seconds=SECONDS)
+    free = WriteLease.objects.filter(connection_id=connection_id)
+    mine = free.filter(holder=holder).update(until=until)
+    if mine or free.filter(until__lte=now).update(holder=holder, until=until):
+        return True
+    # A clock that was set back must not leave a lease for hours: none is ever longer than SECONDS.
+    if free.filter(until__gt=now + timedelta(seconds=SECONDS * 2)).update(holder=holder, until=until):
+        return True
+    if free.exists():
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO store_writelease (connection_id, holder, until) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [connection_id, holder, connection.ops.adapt_datetimefield_value(until)],
+        )
+        return cursor.rowcount == 1
+
+
+def give_back(connection_id: int, holder: str) -> None:
+    """Let others deliver."""
+    WriteLease.objects.filter(connection_id=connection_id, holder=holder).delete()
+
+
+def free_dead() -> None:
+    """At the start of a process: drop leases whose process is known to be gone from this machine."""
+    host = socket.gethostname()[:60]
+    for lease in WriteLease.objects.filter(holder__startswith=f"{host}:"):
+        pid = int(lease.holder.rsplit(":", 2)[1])
+        if pid == os.getpid() or not _alive(pid):
+            lease.delete()
+
+
+def held_elsewhere(now: datetime) -> set[int]:
+    """Return the connections that some other process delivers for at this moment."""
+    return set(WriteLease.objects.filter(until__gt=now).values_list("connection_id", flat=True))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
