@@ -23,7 +23,7 @@ from chartbridge.engine.timetable import Job, Timetable, next_on_grid, phase
 from chartbridge.engine.workers import Workers
 from chartbridge.pms.errors import PmsError
 from chartbridge.pms.reading import Stream
-from chartbridge.store.connections import tended
+from chartbridge.store.tending import tended
 from chartbridge.store.wake import Lane, listen
 
 log = structlog.get_logger("chartbridge.engine")
