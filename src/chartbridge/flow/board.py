@@ -60,6 +60,7 @@ class Card:
     mark_reason: str = ""
     mark_code: str = ""
     writeback_id: int = 0
+    wish_key: str = ""
     wish_text: str = ""
 
 
@@ -220,6 +221,7 @@ class _Desk:
             mark_reason=wished.reason if wished and mark is Mark.STUCK else "",
             mark_code=wished.reason_code if wished and mark is Mark.STUCK else "",
             writeback_id=wished.writeback_id if wished else 0,
+            wish_key=wished.status_key if wished else "",
             wish_text=self._name_of(wished.status_key) if wished else "",
         )
 
