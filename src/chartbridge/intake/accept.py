@@ -21,6 +21,7 @@ from chartbridge.intake.checking import Checked, check, check_idempotency_key, c
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
 from chartbridge.intake.people import Match, match
 from chartbridge.store import activities
+from chartbridge.store.board import front_connection
 from chartbridge.store.database import writing
 from chartbridge.store.models import Activity, Delivery, Writeback
 
@@ -167,7 +168,7 @@ class _Ready:
         row = self.checked.activity
         row.source, row.idempotency_key, row.request_digest = self._source, self.key, self.digest
         if not row.patient_key:
-            connection = activities.connection_of(self._practice_id)
+            connection = front_connection(self._practice_id)
             self.match = match(connection.pk if connection else None, phone=row.phone, email=row.email)
             row.patient_key = self.match.patient_key
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chartbridge.domain.people import PatientStatus
-from chartbridge.intake.phones import digits10
-from chartbridge.store.contacts import patients_by_email, patients_by_phone
+from chartbridge.store.contacts import patients_by_email
+from chartbridge.store.mirror import patients_by_phone
+from chartbridge.store.mirror_rows import digits_of
 from chartbridge.store.models import MirrorPatient
 
 _OUT_OF_PLAY = {
@@ -43,7 +44,7 @@ def candidates(connection_id: int, *, phone: str = "", email: str = "") -> list[
     """Return everyone with that number or address, active patients with most reasons first."""
     found: dict[str, MirrorPatient] = {}
     if phone:
-        found.update({p.key: p for p in patients_by_phone(connection_id, digits10(phone))})
+        found.update({p.key: p for p in patients_by_phone(connection_id, phone)})
     if email:
         found.update({p.key: p for p in patients_by_email(connection_id, email)})
     all_of_them = [Candidate(patient=p, reasons=_reasons(p, phone, email)) for p in found.values()]
@@ -76,13 +77,13 @@ def _who_have_both(in_play: list[Candidate]) -> list[Candidate]:
 
 
 def _reasons(patient: MirrorPatient, phone: str, email: str) -> tuple[str, ...]:
-    wanted = digits10(phone) if phone else ""
+    wanted = digits_of(phone) if phone else ""
     phones = {
         "mobile phone": patient.mobile_phone,
         "home phone": patient.home_phone,
         "work phone": patient.work_phone,
     }
-    reasons = [name for name, number in phones.items() if wanted and digits10(number) == wanted]
+    reasons = [name for name, number in phones.items() if wanted and digits_of(number) == wanted]
     if email and patient.email.strip().lower() == email.strip().lower():
         reasons.append("e-mail")
     return tuple(reasons)

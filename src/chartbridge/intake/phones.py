@@ -1,4 +1,4 @@
-"""Phone numbers as people write them → one form that can be compared.
+"""Phone numbers as people write them → one form, in which they are kept.
 
 Must not be in it: whose number it is.
 """
@@ -26,8 +26,3 @@ def e164(text: str, region: str = REGION) -> str | None:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def digits10(number: str) -> str:
-    """Return the last ten digits, by which numbers are compared whether or not a country was written."""
-    return re.sub(r"[^0-9]", "", number)[-10:]

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from chartbridge.store.models import Activity, ActivityFile, Connection, Writeback
+from chartbridge.store.models import Activity, ActivityFile, Writeback
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,11 +103,6 @@ def say_why_held(writebacks: Sequence[Writeback], code: str, sentence: str) -> N
     for writeback in writebacks:
         writeback.reason_code, writeback.reason = code, sentence
         writeback.save(update_fields=["reason_code", "reason"])
-
-
-def connection_of(practice_id: int) -> Connection | None:
-    """Return a practice's link to its PMS, or None while there is none."""
-    return Connection.objects.filter(practice_id=practice_id).order_by("pk").first()
 
 
 def _with_writebacks(rows: QuerySet[Activity]) -> QuerySet[Activity]:
