@@ -15,7 +15,8 @@ from chartbridge.store.models.connection import Connection
 class MirrorPatient(models.Model):
     """A patient. The `*_digits` are the phones as compared with other numbers (`store.mirror_rows.digits_of`).
 
-    `search` is lower-case text of names, last name first, and phone digits for the search box. `photo_*` are
+    `search` is lower-case text of names, last name first, and phone digits: for the search box, and to sort
+    by name with the help of an index. `photo_*` are
     of the patient's newest MirrorPhoto, empty without one.
     """
 
@@ -49,15 +50,10 @@ class MirrorPatient(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_patient")]
         indexes = [
-            models.Index(fields=["connection", "last_name", "first_name"], name="mirror_patient_by_name"),
             models.Index(fields=["connection", "guarantor_key"], name="mirror_patient_by_family"),
             models.Index(fields=["connection", "search"], name="mirror_patient_by_search"),
             *(
-                models.Index(
-                    fields=["connection", f"{phone}_digits"],
-                    name=f"mirror_patient_by_{phone}",
-                    condition=models.Q(**{f"{phone}_digits__gt": ""}),
-                )
+                models.Index(fields=["connection", f"{phone}_digits"], name=f"mirror_patient_by_{phone}")
                 for phone in ("mobile", "home", "work")
             ),
         ]
