@@ -1,0 +1,168 @@
+"""Open Dental's database as it is here: which columns and indexes there are, its clock, its preferences.
+
+Runs the named statements. Must not be in it: what a row means (codec), which rows are wanted (the readers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chartbridge.connectors.open_dental.codec import moment
+from chartbridge.connectors.open_dental.statements import REQUIRED, compiled, keys
+from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
+from chartbridge.transport.sql import Rows, Sql
+
+NAME = "Open Dental's database"
+UPDATING = (
+    "Open Dental is being updated on a computer of the office. Reading goes on when the update is done."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerTime:
+    """The server's own clock: `local` as its NOW() writes it, `utc` of the same moment."""
+
+    local: datetime
+    utc: datetime
+
+    @property
+    def offset(self) -> timedelta:
+        """Local minus UTC, to the minute."""
+        return timedelta(minutes=round((self.local - self.utc).total_seconds() / 60))
+
+    @property
+    def today(self) -> tuple[str, str]:
+        """Begin and end of the server's present day, as texts."""
+        return day_bounds(self.local)
+
+
+class Database:
+    """The tables of one office. Looks the columns up once per session."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._statements: dict[str, str] = compiled({}, {})
+        self._session = 0
+        self.columns: Mapping[str, frozenset[str]] = {}
+        self.indexes: Mapping[tuple[str, str], str] = {}
+        self.random_keys = False
+
+    def rows(self, name: str, args: Sequence[object] = (), *, among: Iterable[str] | None = None) -> Rows:
+        """Run a named statement; `among` fills its list of keys."""
+        return self._sql.rows(self._text(name, among), args)
+
+    def timed(self, name: str, args: Sequence[object] = ()) -> tuple[Rows, float]:
+        """Run a named statement and say how many seconds it took."""
+        return self._sql.timed(self._text(name, None), args)
+
+    def preferences(self, names: Iterable[str]) -> dict[str, str]:
+        """Values of Open Dental's preferences by name; absent ones are left out."""
+        wanted = ", ".join(f"'{name}'" for name in names if name.isalnum())
+        found = self._sql.rows(self._text("preferences", None).format(names=wanted))
+        return {name: value or "" for name, value in found if name}
+
+    def grants(self) -> list[str]:
+        """What this user may do, in the server's words."""
+        return [row[0] or "" for row in self._sql.rows(self._text("grants", None))]
+
+    def local_time(self, at: datetime) -> datetime:
+        """The server's wall time of a moment (aware): also right for moments of the other half of the year."""
+        text = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        shown = moment(self.rows("local_time", (text,))[0][0])
+        if shown is None:
+            raise Unreadable("The database server could not convert a time.", evidence="CONVERT_TZ")
+        return shown
+
+    def has(self, table: str, column: str) -> bool:
+        """Whether a column is there."""
+        self._look()
+        return column.lower() in self.columns.get(table, frozenset())
+
+    def has_index(self, table: str, column: str) -> bool:
+        """Whether an index begins with a column."""
+        self._look()
+        return (table, column.lower()) in self.indexes
+
+    def forget(self) -> None:
+        """Look the columns up again at the next use: the tables may have been changed by an update."""
+        self._session = 0
+
+    def close(self) -> None:
+        self._sql.close()
+
+    def _text(self, name: str, among: Iterable[str] | None) -> str:
+        if self._session == 0 or self._session != self._sql.opened:
+            self._look()
+        text = self._statements[name]
+        return text if among is None else text.replace("{keys}", keys(among))
+
+    def _look(self) -> None:
+        if self._session and self._session == self._sql.opened:
+            return
+        plain = compiled({}, {})
+        columns: dict[str, set[str]] = {}
+        for table, column in self._sql.rows(plain["columns"]):
+            columns.setdefault(table or "", set()).add((column or "").lower())
+        indexes = {
+            (table or "", (column or "").lower()): index or ""
+            for table, column, index in self._sql.rows(plain["indexes"])
+        }
+        _demand(columns)
+        self.columns = {table: frozenset(names) for table, names in columns.items()}
+        self.indexes = indexes
+        self._statements = compiled(self.columns, self.indexes)
+        self._session = self._sql.opened
+        self.random_keys = self.preferences(["RandomPrimaryKeys"]).get("RandomPrimaryKeys") == "1"
+
+
+def _demand(columns: Mapping[str, set[str]]) -> None:
+    """Raise where the tables can't be Open Dental's."""
+    missing = [table for table in REQUIRED if table not in columns]
+    if len(missing) > len(REQUIRED) // 2:
+        raise Misconfigured(
+            "This database is not Open Dental's, or the database user may not see its tables. "
+            "Check the database name and give the user the SELECT right.",
+            setting="db_name",
+        )
+    lacking = missing + [
+        f"{table}.{column}"
+        for table, names in REQUIRED.items()
+        if table in columns
+        for column in names
+        if column.lower() not in columns[table]
+    ]
+    if lacking:
+        raise Unreadable(
+            "Open Dental's database lacks something that is needed, so this version can't be read: "
+            + ", ".join(lacking)
+            + ". If the database user may not see every table, give it the SELECT right on the whole database.",
+            evidence=", ".join(lacking),
+        )
+
+
+def server_time(row: Sequence[str | None]) -> ServerTime:
+    """The clock from the first two columns of a check."""
+    utc = moment(row[1])
+    local = moment(row[0]) or utc  # a named zone without zone tables converts to nothing
+    if utc is None or local is None:
+        raise Unreadable("The database server did not say its time.", evidence="UTC_TIMESTAMP")
+    return ServerTime(local=local, utc=utc)
+
+
+def not_while_updating(flag: str | None) -> None:
+    """Raise `Unavailable` while an update of Open Dental runs: its tables change under the reader."""
+    if flag and flag.strip():
+        raise Unavailable(UPDATING, retry_after=30)
+
+
+def day_bounds(at: datetime) -> tuple[str, str]:
+    """The day of a wall time, from its midnight to the next."""
+    begin = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return as_text(begin), as_text(begin + timedelta(days=1))
+
+
+def as_text(at: datetime) -> str:
+    """A wall time as the server writes it."""
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at.year >= 1000 else at.isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,120 @@
+"""Following a table that only grows (appointment history, security log) without losing a row.
+
+The key tells of new rows; a window of the server's wall time tells of rows that became visible late, of random
+keys, and of keys out of order. What was read inside the window is remembered by key, so nothing is read twice.
+Must not be in it: what the rows mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from chartbridge.connectors.open_dental.codec import Texts, moment
+from chartbridge.connectors.open_dental.database import Database, ServerTime, as_text
+
+OVERLAP = timedelta(seconds=30)
+KEY_OVERLAP = 200
+REMEMBERED = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedState:
+    """Where reading stands: the highest key, the begin of the window, the keys read inside it."""
+
+    highest: str
+    since: str
+    seen: tuple[str, ...] = ()
+
+    def as_list(self) -> list[object]:
+        """For a cursor."""
+        return [self.highest, self.since, ",".join(self.seen)]
+
+    @staticmethod
+    def of_list(value: object) -> FeedState:
+        """Back from a cursor. Raises `ValueError`."""
+        if not isinstance(value, list) or len(value) != 3 or not all(isinstance(each, str) for each in value):
+            raise ValueError("not a feed")
+        highest, since, seen = value
+        return FeedState(highest=highest, since=since, seen=tuple(seen.split(",")) if seen else ())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedNews:
+    """New rows, and where reading stands after them. `more` while there may be more at once."""
+
+    rows: list[Texts]
+    state: FeedState
+    more: bool = False
+
+
+class Feed:
+    """One growing table. `name` is the prefix of its three statements."""
+
+    def __init__(self, database: Database, name: str, table: str, stamp: str, stamp_at: int) -> None:
+        self._db, self._name, self._table, self._stamp = database, name, table, stamp
+        self._stamp_at = stamp_at
+
+    def by_time(self) -> bool:
+        """Whether the window is one of time; of keys where the stamp has no index."""
+        return self._db.has_index(self._table, self._stamp)
+
+    def start(self, highest: str | None, now: ServerTime) -> FeedState:
+        """The state of a reader that has everything up to this moment; the window's rows come once more."""
+        return FeedState(highest=highest or "0", since=self._since(highest or "0", now))
+
+    def initial_since(self, now: ServerTime) -> str:
+        """The window to ask for before there is a state."""
+        return as_text(now.local - OVERLAP) if self.by_time() else "0"
+
+    def changed(self, state: FeedState, highest: str | None, count: str | None, now: ServerTime) -> bool:
+        """Whether there is anything to read."""
+        return (
+            (highest or "0") != state.highest
+            or int(count or 0) != len(state.seen)
+            or self._behind(state, now)
+        )
+
+    def news(self, state: FeedState, highest: str | None, now: ServerTime) -> FeedNews:
+        """Read what is new."""
+        if self._behind(state, now):  # the clock was set back, or the hour of a DST night repeats
+            state = replace(state, since=self._since(state.highest, now))
+        rows: list[Texts] = []
+        reached = highest or "0"
+        if not self._db.random_keys and int(reached) > int(state.highest):
+            rows = list(self._db.rows(f"{self._name}_after", (state.highest,)))
+            if len(rows) >= 500:
+                last = rows[-1][0] or "0"
+                return FeedNews(rows=rows, state=self._kept(state, rows, last), more=True)
+        known = {*state.seen, *(row[0] or "" for row in rows)}
+        late = self._db.rows(f"{self._name}_since", (state.since,), among=known or {"0"})
+        rows += [row for row in late if row[0] not in known]
+        if len(late) >= 500:
+            return FeedNews(rows=rows, state=self._kept(state, rows, reached), more=True)
+        known.update(row[0] or "" for row in late)
+        since = self._since(reached, now)
+        inside = {row[0] or "" for row in self._db.rows(f"{self._name}_keys", (since,))}
+        return FeedNews(
+            rows=rows, state=FeedState(highest=reached, since=since, seen=tuple(sorted(known & inside)))
+        )
+
+    def _kept(self, state: FeedState, rows: list[Texts], highest: str) -> FeedState:
+        """In the middle of many: remember what was read; where that is too much, move the window on."""
+        seen = {*state.seen, *(row[0] or "" for row in rows if self._inside(row, state.since))}
+        since = state.since
+        if len(seen) > REMEMBERED:
+            since = (rows[-1][self._stamp_at] if self.by_time() else rows[-1][0]) or since
+            seen = {row[0] or "" for row in rows if self._inside(row, since)}
+        return FeedState(highest=highest, since=since, seen=tuple(sorted(seen)))
+
+    def _inside(self, row: Texts, since: str) -> bool:
+        return (row[self._stamp_at] or "") >= since if self.by_time() else int(row[0] or 0) >= int(since)
+
+    def _since(self, highest: str, now: ServerTime) -> str:
+        return as_text(now.local - OVERLAP) if self.by_time() else str(max(0, int(highest) - KEY_OVERLAP))
+
+    def _behind(self, state: FeedState, now: ServerTime) -> bool:
+        if not self.by_time():
+            return False
+        since = moment(state.since)
+        return since is not None and now.local < since

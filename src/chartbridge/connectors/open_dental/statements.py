@@ -1,0 +1,208 @@
+"""Every SELECT that is ever sent to an Open Dental database, by name, so that a test can EXPLAIN them all.
+
+Columns that this version of the tables lacks are read as ''. Ranges go by the vendor's own indexes: the primary
+keys, `indexAptDateTime`, `HistDateTStamp`, `LogDateTime`, `indexPatNum`, `PNDC`; there is none on DateTStamp.
+Must not be in it: running them, a value in a statement's text (keys are checked digits, see `keys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from chartbridge.connectors.open_dental.codec import (
+    APPOINTMENT_FIELDS,
+    HISTORY_FIELDS,
+    PATIENT_FIELDS,
+    BadValue,
+)
+from chartbridge.connectors.open_dental.codec_lists import (
+    DEFINITION_FIELDS,
+    DOCUMENT_FIELDS,
+    OPERATORY_FIELDS,
+    PROVIDER_FIELDS,
+)
+
+PAGE = 500
+DOCUMENT_PAGE = 200  # on MyISAM a row with its blobs is read whole
+SCAN = 2000
+
+TABLES = (
+    "appointment", "histappointment", "patient", "document", "securitylog", "signalod", "preference",
+    "definition", "provider", "operatory", "commlog", "patplan", "insverify",
+)  # fmt: skip
+
+_LOCAL_NOW = "CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)"
+_UPDATING = "(SELECT ValueString FROM preference WHERE PrefName = 'UpdateInProgressOnComputerName' LIMIT 1)"
+_CRC = (
+    "CRC32(CONCAT_WS('|', AptNum, PatNum, AptStatus, Confirmed, AptDateTime, Pattern, Op, ProvNum, ProvHyg, "
+    "DateTimeArrived, DateTimeSeated, DateTimeDismissed))"
+)
+
+STATEMENTS: dict[str, str] = {
+    "columns": (
+        "SELECT LOWER(TABLE_NAME), COLUMN_NAME FROM information_schema.columns "
+        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({tables})"
+    ),
+    "indexes": (
+        "SELECT LOWER(TABLE_NAME), COLUMN_NAME, INDEX_NAME FROM information_schema.statistics "
+        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({tables}) AND SEQ_IN_INDEX = 1"
+    ),
+    "server": (
+        f"SELECT {_LOCAL_NOW}, UTC_TIMESTAMP(), VERSION(), @@global.time_zone, @@system_time_zone, "
+        "(SELECT MAX(HistApptNum) FROM histappointment), (SELECT MAX(SecurityLogNum) FROM securitylog), "
+        "(SELECT MAX(PatNum) FROM patient)"
+    ),
+    "local_time": "SELECT CONVERT_TZ(%s, '+00:00', @@global.time_zone)",
+    "grants": "SHOW GRANTS",
+    "preferences": "SELECT PrefName, ValueString FROM preference WHERE PrefName IN ({names})",
+    # the checks: one round trip, answered from the ends of indexes
+    "check_schedule": (
+        f"SELECT {_LOCAL_NOW}, UTC_TIMESTAMP(), {_UPDATING}, (SELECT MAX(HistApptNum) FROM histappointment), "
+        "(SELECT COUNT(*) FROM histappointment WHERE {history_stamp} >= %s)"
+    ),
+    "check_patients": (
+        f"SELECT {_LOCAL_NOW}, UTC_TIMESTAMP(), {_UPDATING}, (SELECT MAX(SecurityLogNum) FROM securitylog), "
+        "(SELECT COUNT(*) FROM securitylog WHERE LogDateTime >= %s), (SELECT MAX(PatNum) FROM patient)"
+    ),
+    "check_documents": (
+        f"SELECT {_LOCAL_NOW}, UTC_TIMESTAMP(), {_UPDATING}, (SELECT MAX(SecurityLogNum) FROM securitylog), "
+        "(SELECT COUNT(*) FROM securitylog WHERE LogDateTime >= %s), (SELECT MAX(DocNum) FROM document)"
+    ),
+    "day_fingerprint": (
+        f"SELECT COUNT(*), BIT_XOR({_CRC}) FROM appointment WHERE AptDateTime >= %s AND AptDateTime < %s"
+    ),
+    # what was written
+    "history_after": (
+        "SELECT {history} FROM histappointment WHERE HistApptNum > %s ORDER BY HistApptNum LIMIT 500"
+    ),
+    "history_since": (
+        "SELECT {history} FROM histappointment WHERE {history_stamp} >= %s AND HistApptNum NOT IN ({keys}) "
+        "ORDER BY {history_stamp} LIMIT 500"
+    ),
+    "history_keys": "SELECT HistApptNum FROM histappointment WHERE {history_stamp} >= %s",
+    "log_after": "SELECT {log} FROM securitylog WHERE SecurityLogNum > %s ORDER BY SecurityLogNum LIMIT 500",
+    "log_since": (
+        "SELECT {log} FROM securitylog WHERE LogDateTime >= %s AND SecurityLogNum NOT IN ({keys}) "
+        "ORDER BY LogDateTime LIMIT 500"
+    ),
+    "log_keys": "SELECT SecurityLogNum FROM securitylog WHERE LogDateTime >= %s",
+    # appointments
+    "day_rows": (
+        f"SELECT {{appointment}}, {_CRC} FROM appointment WHERE AptDateTime >= %s AND AptDateTime < %s"
+    ),
+    "appointments_by_key": f"SELECT {{appointment}}, {_CRC} FROM appointment WHERE AptNum IN ({{keys}})",
+    "appointments_from": (
+        "SELECT {appointment} FROM appointment {by_time} WHERE AptDateTime >= %s AND AptDateTime < %s "
+        "ORDER BY AptDateTime LIMIT 500"
+    ),
+    "appointments_at": "SELECT {appointment} FROM appointment WHERE AptDateTime = %s",
+    "scan_appointments": (
+        "SELECT COUNT(*), MIN(AptDateTime), MAX(AptDateTime), "
+        "GROUP_CONCAT(IF(DateTStamp >= %s, AptNum, NULL)) FROM ("
+        "SELECT AptNum, AptDateTime, DateTStamp FROM appointment {by_time} "
+        "WHERE AptDateTime >= %s AND AptDateTime < %s ORDER BY AptDateTime LIMIT 1000) AS piece"
+    ),
+    # patients
+    "patients_of_day": (
+        "SELECT {patient} FROM (SELECT DISTINCT PatNum AS Visitor FROM appointment "
+        "WHERE AptDateTime >= %s AND AptDateTime < %s) AS today JOIN patient ON patient.PatNum = today.Visitor"
+    ),
+    "patients_after": "SELECT {patient} FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT 500",
+    "patients_by_key": "SELECT {patient} FROM patient WHERE PatNum IN ({keys})",
+    "patient_keys_after": "SELECT PatNum FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT 500",
+    "visitors_of_day": "SELECT DISTINCT PatNum FROM appointment WHERE AptDateTime >= %s AND AptDateTime < %s",
+    "scan_patients": (
+        "SELECT COUNT(*), MIN(PatNum), MAX(PatNum), GROUP_CONCAT(IF(DateTStamp >= %s, PatNum, NULL) ORDER BY PatNum) "
+        "FROM (SELECT PatNum, DateTStamp FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT 2000) AS piece"
+    ),
+    # documents
+    "documents_after": "SELECT {document} FROM document WHERE DocNum > %s ORDER BY DocNum LIMIT 200",
+    "documents_by_key": "SELECT {document} FROM document WHERE DocNum IN ({keys})",
+    "documents_of_patients": "SELECT {document} FROM document WHERE PatNum IN ({keys})",
+    "pictures_of_patients": "SELECT {document} FROM document WHERE PatNum IN ({keys}) AND DocCategory = %s",
+    "owners_of_documents": "SELECT DISTINCT PatNum FROM document WHERE DocNum IN ({keys})",
+    "scan_documents": (
+        "SELECT COUNT(*), MIN(DocNum), MAX(DocNum), GROUP_CONCAT(IF(DateTStamp >= %s, DocNum, NULL) ORDER BY DocNum) "
+        "FROM (SELECT DocNum, DateTStamp FROM document WHERE DocNum > %s ORDER BY DocNum LIMIT 1000) AS piece"
+    ),
+    "file": "SELECT PatNum, FileName, Note, RawBase64 FROM document WHERE DocNum = %s",
+    "image_folder": "SELECT ImageFolder FROM patient WHERE PatNum = %s",
+    # lists
+    "definitions": "SELECT {definition} FROM definition WHERE Category = %s ORDER BY ItemOrder",
+    "providers": "SELECT {provider} FROM provider ORDER BY ItemOrder",
+    "operatories": "SELECT {operatory} FROM operatory ORDER BY ItemOrder",
+    # looking whether a write is there
+    "notes_about": (
+        "SELECT {commlog} FROM commlog WHERE PatNum IN ({keys}) AND CommDateTime >= %s AND CommDateTime <= %s "
+        "AND Note LIKE '%%CB-%%'"
+    ),
+    "notes_of": "SELECT {commlog} FROM commlog WHERE PatNum = %s AND Note LIKE %s",
+    "papers_of": "SELECT {document} FROM document WHERE PatNum = %s AND Description LIKE %s",
+    "status_of": "SELECT AptNum, PatNum, Confirmed FROM appointment WHERE AptNum IN ({keys})",
+    "plans_of": "SELECT PatPlanNum, PatNum, Ordinal FROM patplan WHERE PatNum = %s ORDER BY Ordinal",
+    "verified": (
+        "SELECT InsVerifyNum, DateLastVerified, Note, SecDateTEdit FROM insverify "
+        "WHERE FKey = %s AND VerifyType = 2 ORDER BY DateLastVerified DESC"
+    ),
+}
+
+LOG_FIELDS = ("SecurityLogNum", "LogDateTime", "PermType", "PatNum", "FKey")
+COMMLOG_FIELDS = ("CommlogNum", "PatNum", "CommDateTime", "CommType", "Note", "DateTStamp")
+FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "appointment": ("appointment", APPOINTMENT_FIELDS),
+    "history": ("histappointment", HISTORY_FIELDS),
+    "patient": ("patient", PATIENT_FIELDS),
+    "document": ("document", DOCUMENT_FIELDS),
+    "definition": ("definition", DEFINITION_FIELDS),
+    "provider": ("provider", PROVIDER_FIELDS),
+    "operatory": ("operatory", OPERATORY_FIELDS),
+    "log": ("securitylog", LOG_FIELDS),
+    "commlog": ("commlog", COMMLOG_FIELDS),
+}
+# without these a table can't be used at all; any other column is read as '' where it is missing
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "appointment": ("AptNum", "PatNum", "AptStatus", "AptDateTime", "Confirmed", "DateTStamp", "Pattern"),
+    "histappointment": (
+        "HistApptNum",
+        "AptNum",
+        "HistDateTStamp",
+        "HistApptAction",
+        "AptStatus",
+        "Confirmed",
+    ),
+    "patient": ("PatNum", "LName", "FName", "PatStatus", "DateTStamp"),
+    "document": ("DocNum", "PatNum", "DocCategory", "DateTStamp"),
+    "securitylog": ("SecurityLogNum", "LogDateTime", "PermType", "PatNum"),
+    "preference": ("PrefName", "ValueString"),
+    "definition": ("DefNum", "Category", "ItemName", "ItemValue", "IsHidden"),
+    "provider": ("ProvNum", "Abbr", "IsHidden"),
+    "operatory": ("OperatoryNum", "OpName"),
+}
+
+
+def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The statements for these tables. `indexes` is (table, first column) → name of an index."""
+    parts = {
+        name: ", ".join(
+            f"{table}.{field}" if field.lower() in columns.get(table, frozenset()) else "''"
+            for field in fields
+        )
+        for name, (table, fields) in FIELDS.items()
+    }
+    by_time = indexes.get(("appointment", "aptdatetime"))
+    parts["by_time"] = f"FORCE INDEX (`{by_time}`)" if by_time and "`" not in by_time else ""
+    # before 24.2.1 there is no index on HistDateTStamp: the window is one of keys then
+    parts["history_stamp"] = (
+        "HistDateTStamp" if ("histappointment", "histdatetstamp") in indexes else "HistApptNum"
+    )
+    parts["tables"] = ", ".join(f"'{table}'" for table in TABLES)
+    absent = {name: "{" + name + "}" for name in ("keys", "names")}
+    return {name: text.format(**parts, **absent) for name, text in STATEMENTS.items()}
+
+
+def keys(values: Iterable[str]) -> str:
+    """A list of keys for an IN (…); 0, which is nobody's key, where it is empty. Raises `BadValue`."""
+    listed = list(values)
+    if not all(value.isascii() and value.lstrip("-").isdigit() for value in listed):
+        raise BadValue("a key that is no number")
+    return ",".join(listed) or "0"
