@@ -1,15 +1,24 @@
-"""Puts it together: the only place that names connectors."""
+"""Puts it together: the only place that names connectors.
+
+Must not be in it: what a person types (cli), the web server (serve).
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chartbridge.domain.clock import Clock
+from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.connector import Connector, ConnectorFactory, Settings
 from chartbridge.pms.manifest import load_manifest
 from chartbridge.pms.registry import Registry, install
+
+if TYPE_CHECKING:
+    from chartbridge.engine.threads import Engine
 
 CONNECTORS: dict[str, str] = {
     "open_dental": "chartbridge.connectors.open_dental",
@@ -27,13 +36,90 @@ def make_registry() -> Registry:
     )
 
 
-def prepare() -> None:
-    """Make this process ready for Django and the rooms: settings, registry."""
+def prepare(*, clock: Clock | None = None) -> None:
+    """Make this process ready for Django and the rooms: settings, logs, registry, open connectors.
+
+    The data folder (CHARTBRIDGE_DATA) must be set in the environment before, if it is not the default.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chartbridge.project.settings")
     import django
 
+    from chartbridge.project.logging import configure
+
+    configure()
     install(make_registry())
     django.setup()
+    from chartbridge.store.live_connectors import LiveConnectors, install_live
+
+    install_live(LiveConnectors(clock or SystemClock()))
+
+
+def make_data_folder() -> Path:
+    """Make the data folder, for its owner only, and the installation's key in it. Returns the folder."""
+    from django.conf import settings
+
+    from chartbridge.store.secrets import ensure_key
+
+    os.umask(0o077)
+    folder = Path(settings.DATA_DIR)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    ensure_key()
+    return folder
+
+
+def migrate() -> None:
+    """Bring the tables up to this version. Safe to repeat."""
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """The rooms of one office's process, put together but not running."""
+
+    clock: Clock
+    engine: Engine
+
+    def start(self) -> None:
+        """Take up what an earlier process left half-done, then give every connection its turns."""
+        from chartbridge.writeback.recover import recover
+
+        recover(self.clock)
+        self.engine.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Finish what is in flight, then let go of the PMSs. Returns whether everything was finished."""
+        from chartbridge.store.live_connectors import live
+
+        finished = self.engine.stop(seconds)
+        live().close()
+        return finished
+
+
+def make_hub(clock: Clock | None = None) -> Hub:
+    """Put the rooms together. `prepare` has run and the tables are up to date."""
+    from chartbridge.engine.threads import Engine
+    from chartbridge.store.live_connectors import live
+    from chartbridge.sync.checks import Checker
+    from chartbridge.writeback.deliver import Deliverer
+
+    clock = clock or SystemClock()
+    engine = Engine(Checker(live(), clock), Deliverer(live(), clock), clock, begin=begin_connection)
+    return Hub(clock=clock, engine=engine)
+
+
+def begin_connection(connection_id: int) -> None:
+    """Get to know a practice's PMS: who it is, its lists, and which status means which column.
+
+    Raises `PmsError`; may be repeated.
+    """
+    from chartbridge.flow.mapping import default_mappings
+    from chartbridge.sync.connect import start_connection
+
+    start_connection(connection_id)
+    default_mappings(connection_id)
 
 
 def _late(package: str) -> ConnectorFactory:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 def place_of(error: BaseException) -> str:
     """Return `room/module.py:line function` of the innermost frame that is ours, or of the innermost frame."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "chartbridge" in frame.filename] or list(frames)
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [each for each in frames if "chartbridge" in each[0].co_filename] or frames
     if not ours:
         return "unknown"
-    last = ours[-1]
-    return f"{'/'.join(Path(last.filename).parts[-2:])}:{last.lineno} {last.name}"
+    code, line = ours[-1]
+    return f"{'/'.join(Path(code.co_filename).parts[-2:])}:{line} {code.co_name}"

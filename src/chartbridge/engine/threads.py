@@ -130,6 +130,7 @@ class Engine:
         """Finish what is in flight, at most so long. Returns whether everything was finished."""
         until = monotonic() + seconds
         self._deaf()
+        self._deaf = lambda: None
         with self._turn:
             self._stopping = True
             self._turn.notify_all()

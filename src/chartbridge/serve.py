@@ -1,0 +1,140 @@
+"""`chartbridge serve`: the product for one office in one process. Must not be in it: putting rooms together."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from chartbridge import bootstrap
+
+log = structlog.get_logger("chartbridge.serve")
+
+PORT = 8300
+HOST = "127.0.0.1"
+PAGES_GRACE_S = 2
+ENGINE_GRACE_S = 4.0
+
+
+class CannotServe(Exception):
+    """Why the hub can't start, in a sentence for the person at the keyboard."""
+
+
+def serve(*, host: str = HOST, port: int = PORT) -> None:
+    """Run until SIGTERM or Ctrl-C. `bootstrap.prepare` has run. Raises `CannotServe`."""
+    folder = bootstrap.make_data_folder()
+    with only_one(folder), _listening(host, port) as listening:
+        bootstrap.migrate()
+        _welcome(folder, host, port)
+        with _gentle_signals():
+            hub = bootstrap.make_hub()
+            hub.start()
+            log.info("started", host=host, port=port, pid=os.getpid())
+            try:
+                _pages().run(sockets=[listening])
+            finally:
+                finished = hub.stop(ENGINE_GRACE_S)
+                log.info(
+                    "stopped",
+                    status="everything finished" if finished else "left something for the next start",
+                )
+
+
+def _pages() -> uvicorn.Server:
+    from chartbridge.project.asgi import application
+
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=PAGES_GRACE_S,
+        )
+    )
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the data folder for this process. Two hubs on one folder would write things twice."""
+    with (folder / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            other = lock.read().strip() or "unknown"
+            raise CannotServe(
+                f"Chartbridge is already running on the data folder {folder} (process {other}). "
+                "Stop that one first, or give this one a folder of its own with --data."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise CannotServe(
+                f"The address {host}:{port} can't be used: {getattr(error, 'strerror', None) or 'no such port'}. "
+                "Choose another port with --port."
+            ) from error
+        listening.set_inheritable(False)
+        yield listening
+
+
+def _welcome(folder: Path, host: str, port: int) -> None:
+    """While nobody has an account, say where the first one is made and with which token."""
+    from chartbridge.store.accounts import nobody_yet
+
+    file = folder / "welcome.token"
+    shown = f"[{host}]" if ":" in host else host
+    if not nobody_yet():
+        file.unlink(missing_ok=True)
+        print(f"Chartbridge is at http://{shown}:{port}/", flush=True)
+        return
+    if not file.exists():
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_urlsafe(24))
+    print(
+        f"Chartbridge is at http://{shown}:{port}/\n"
+        f"Nobody has an account yet. Open http://{shown}:{port}/welcome/ and enter this token to make the first one:\n"
+        f"    {file.read_text().strip()}",
+        flush=True,
+    )
+
+
+@contextmanager
+def _gentle_signals() -> Iterator[None]:
+    """uvicorn raises again the signal that stopped it: let it be, so that the engine is stopped too."""
+
+    def noted(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+
+    before = {number: signal.signal(number, noted) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
