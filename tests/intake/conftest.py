@@ -1,15 +1,16 @@
-"""A practice with a few people in its mirror, and a desk whose writebacks are made by the test."""
+"""A practice with a few people in its mirror, and an intake whose writebacks are made by the test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from chartbridge.domain.clock import SetClock
-from chartbridge.intake.accept import Desk
+from chartbridge.intake.accept import Intake
 from chartbridge.pms.commands import CommandKind
+from chartbridge.store import deliveries, ledger
 from chartbridge.store.mirror_rows import digits_of
 from chartbridge.store.models import Activity, Connection, Delivery, MirrorPatient, Practice, Writeback
 
@@ -54,23 +55,29 @@ def add_patient(connection: Connection) -> AddPatient:
     return add
 
 
-def enqueue(activity: Activity, who: str) -> list[Writeback]:
-    """What the writeback room does, as far as intake can see: a row, held where nobody knows whose it is."""
-    row = Writeback.objects.filter(activity=activity).first() or Writeback(
+def enqueue(activities: Sequence[Activity], who: str) -> list[list[Writeback]]:
+    """What the writeback room does, as far as intake can see: a row each, held where nobody knows whose it is."""
+    if not activities:
+        return []
+    made = [(row, "queue" if row.patient_key else "hold") for row in map(_row, activities)]
+    with ledger.turn(activities[0].practice_id):
+        deliveries.add(activities[0].practice_id, made, who=who, at=NOW)
+    return [[row] for row, _ in made]
+
+
+def _row(activity: Activity) -> Writeback:
+    return Writeback(
         practice_id=activity.practice_id,
         activity=activity,
         kind=activity.kind,
         command=CommandKind.ADD_NOTE,
+        patient_key=activity.patient_key,
+        delivery=Delivery.QUEUED if activity.patient_key else Delivery.HELD,
         created_at=NOW,
         due_at=NOW,
     )
-    row.patient_key = activity.patient_key
-    row.delivery = Delivery.QUEUED if activity.patient_key else Delivery.HELD
-    row.reason = row.reason_code = ""
-    row.save()
-    return [row]
 
 
 @pytest.fixture
-def desk(practice: Practice, clock: SetClock) -> Desk:
-    return Desk(enqueue=enqueue, clock=clock)
+def intake(practice: Practice, clock: SetClock) -> Intake:
+    return Intake(enqueue=enqueue, clock=clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -11,8 +12,9 @@ import pytest
 from django.db import connection as database
 
 from chartbridge.domain.clock import SetClock
-from chartbridge.intake.accept import Accepted, Desk, Item
+from chartbridge.intake.accept import Accepted, Intake, Item
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
+from chartbridge.store.ledger import verify
 from chartbridge.store.models import Activity, ActivityFile, Delivery, Practice, Writeback
 from tests.intake.conftest import AddPatient, enqueue
 from tests.intake.papers import PDF
@@ -21,40 +23,42 @@ TEXT = NewActivity(kind="outgoing_text", patient_key="1042", body="See you at 3.
 WHO = {"source": "api:1", "who": "api:phones"}
 
 
-def test_an_activity_is_kept_with_its_writeback(desk: Desk, practice: Practice) -> None:
-    done = desk.accept(practice.pk, TEXT, **WHO)
+def test_an_activity_is_kept_with_its_writeback(intake: Intake, practice: Practice) -> None:
+    done = intake.accept(practice.pk, TEXT, **WHO)
     assert not done.duplicate
     assert Activity.objects.get().body == "See you at 3."
     assert Writeback.objects.get() == done.writebacks[0]
 
 
-def test_a_patient_number_that_nobody_has_read_is_kept_all_the_same(desk: Desk, practice: Practice) -> None:
-    done = desk.accept(practice.pk, replace(TEXT, patient_key="987654321"), **WHO)
+def test_a_patient_number_that_nobody_has_read_is_kept_all_the_same(
+    intake: Intake, practice: Practice
+) -> None:
+    done = intake.accept(practice.pk, replace(TEXT, patient_key="987654321"), **WHO)
     assert done.activity.patient_key == "987654321"
 
 
-def test_a_file_is_kept_beside_its_activity(desk: Desk, practice: Practice) -> None:
+def test_a_file_is_kept_beside_its_activity(intake: Intake, practice: Practice) -> None:
     new = NewActivity(kind="account_statement", patient_key="7", file_content=PDF, file_name="nov.pdf")
-    desk.accept(practice.pk, new, **WHO)
+    intake.accept(practice.pk, new, **WHO)
     kept = ActivityFile.objects.get()
     assert (bytes(kept.content), kept.name, kept.media_type) == (PDF, "nov.pdf", "application/pdf")
 
 
 def test_if_its_writeback_cannot_be_made_nothing_is_kept(practice: Practice, clock: SetClock) -> None:
-    def fails(activity: Activity, who: str) -> list[Writeback]:
+    def fails(activities: Sequence[Activity], who: str) -> list[list[Writeback]]:
         raise RuntimeError("full")
 
     with pytest.raises(RuntimeError):
-        Desk(enqueue=fails, clock=clock).accept(practice.pk, TEXT, **WHO)
+        Intake(enqueue=fails, clock=clock).accept(practice.pk, TEXT, **WHO)
     assert not Activity.objects.exists()
 
 
 def test_the_same_key_with_the_same_body_gives_the_first_result_again(
-    desk: Desk, practice: Practice, clock: SetClock
+    intake: Intake, practice: Practice, clock: SetClock
 ) -> None:
-    first = desk.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
+    first = intake.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
     clock.advance(40 * 24 * 3600)
-    again = desk.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
+    again = intake.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
     assert again.duplicate
     assert again.activity == first.activity
     assert again.writebacks == first.writebacks
@@ -71,34 +75,34 @@ def test_the_same_key_with_the_same_body_gives_the_first_result_again(
     ],
 )
 def test_the_same_key_with_another_body_is_said_and_keeps_nothing(
-    desk: Desk, practice: Practice, other: NewActivity
+    intake: Intake, practice: Practice, other: NewActivity
 ) -> None:
-    desk.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
+    intake.accept(practice.pk, TEXT, idempotency_key="k1", **WHO)
     with pytest.raises(KeyReused):
-        desk.accept(practice.pk, other, idempotency_key="k1", **WHO)
+        intake.accept(practice.pk, other, idempotency_key="k1", **WHO)
     assert Activity.objects.count() == 1
 
 
-def test_two_sources_may_use_the_same_key(desk: Desk, practice: Practice) -> None:
-    desk.accept(practice.pk, TEXT, idempotency_key="k1", source="api:1", who="a")
-    desk.accept(practice.pk, TEXT, idempotency_key="k1", source="api:2", who="b")
+def test_two_sources_may_use_the_same_key(intake: Intake, practice: Practice) -> None:
+    intake.accept(practice.pk, TEXT, idempotency_key="k1", source="api:1", who="a")
+    intake.accept(practice.pk, TEXT, idempotency_key="k1", source="api:2", who="b")
     assert Activity.objects.count() == 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", "schlüssel", "\x00"])
-def test_an_unusable_key_is_said(desk: Desk, practice: Practice, key: str) -> None:
+def test_an_unusable_key_is_said(intake: Intake, practice: Practice, key: str) -> None:
     with pytest.raises(BadActivity) as turned_down:
-        desk.accept(practice.pk, TEXT, idempotency_key=key, **WHO)
+        intake.accept(practice.pk, TEXT, idempotency_key=key, **WHO)
     assert turned_down.value.field == "idempotency_key"
 
 
-def test_twenty_threads_with_one_key_keep_one_activity(desk: Desk, practice: Practice) -> None:
+def test_twenty_threads_with_one_key_keep_one_activity(intake: Intake, practice: Practice) -> None:
     ready = threading.Barrier(20)
 
     def hand_in(_: int) -> Accepted:
         try:
             ready.wait()
-            return desk.accept(practice.pk, TEXT, idempotency_key="race", **WHO)
+            return intake.accept(practice.pk, TEXT, idempotency_key="race", **WHO)
         finally:
             database.close()
 
@@ -109,12 +113,12 @@ def test_twenty_threads_with_one_key_keep_one_activity(desk: Desk, practice: Pra
     assert sum(not d.duplicate for d in done) == 1
 
 
-def test_many_end_one_by_one_and_in_order(desk: Desk, practice: Practice) -> None:
+def test_many_end_one_by_one_and_in_order(intake: Intake, practice: Practice) -> None:
     items = [Item(new=replace(TEXT, body=f"text {n}"), idempotency_key=f"k{n}") for n in range(120)]
     items[60] = Item(new=replace(TEXT, phone="nonsense"), idempotency_key="k60")
     items[61] = items[59]
     items[62] = Item(new=TEXT, idempotency_key="k59")
-    done = desk.accept_many(practice.pk, items, **WHO)
+    done = intake.accept_many(practice.pk, items, **WHO)
     assert len(done) == 120
     assert isinstance(done[60], BadActivity)
     assert isinstance(done[61], Accepted)
@@ -125,22 +129,22 @@ def test_many_end_one_by_one_and_in_order(desk: Desk, practice: Practice) -> Non
     assert bodies == [f"text {n}" for n in range(60)]
 
 
-def test_many_sent_again_after_a_lost_answer_are_kept_once(desk: Desk, practice: Practice) -> None:
+def test_many_sent_again_after_a_lost_answer_are_kept_once(intake: Intake, practice: Practice) -> None:
     items = [Item(new=replace(TEXT, body=f"text {n}"), idempotency_key=f"k{n}") for n in range(75)]
-    desk.accept_many(practice.pk, items[:40], **WHO)
-    again = desk.accept_many(practice.pk, items, **WHO)
+    intake.accept_many(practice.pk, items[:40], **WHO)
+    again = intake.accept_many(practice.pk, items, **WHO)
     assert [isinstance(d, Accepted) and d.duplicate for d in again] == [True] * 40 + [False] * 35
     assert Activity.objects.count() == 75
 
 
-def test_four_threads_with_the_same_batch_keep_each_once(desk: Desk, practice: Practice) -> None:
+def test_four_threads_with_the_same_batch_keep_each_once(intake: Intake, practice: Practice) -> None:
     items = [Item(new=replace(TEXT, body=f"text {n}"), idempotency_key=f"k{n}") for n in range(100)]
     ready = threading.Barrier(4)
 
     def hand_in(_: int) -> int:
         try:
             ready.wait()
-            outcomes = desk.accept_many(practice.pk, items, **WHO)
+            outcomes = intake.accept_many(practice.pk, items, **WHO)
             return sum(isinstance(o, Accepted) and not o.duplicate for o in outcomes)
         finally:
             database.close()
@@ -151,21 +155,21 @@ def test_four_threads_with_the_same_batch_keep_each_once(desk: Desk, practice: P
 
 
 def test_a_number_of_one_active_patient_is_that_patient(
-    desk: Desk, practice: Practice, add_patient: AddPatient
+    intake: Intake, practice: Practice, add_patient: AddPatient
 ) -> None:
     add_patient("5", mobile="(202) 555-0123")
     add_patient("6", mobile="202 555 0199")
     add_patient("7", mobile="2025550123", status="inactive")
-    done = desk.accept(practice.pk, replace(TEXT, patient_key="", phone="+12025550123"), **WHO)
+    done = intake.accept(practice.pk, replace(TEXT, patient_key="", phone="+12025550123"), **WHO)
     assert done.activity.patient_key == "5"
 
 
 def test_a_familys_number_is_held_and_never_guessed(
-    desk: Desk, practice: Practice, add_patient: AddPatient
+    intake: Intake, practice: Practice, add_patient: AddPatient
 ) -> None:
     add_patient("5", mobile="(202) 555-0123")
     add_patient("6", mobile="202 555 0123")
-    done = desk.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
+    done = intake.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
     assert done.activity.patient_key == ""
     held = Writeback.objects.get()
     assert (held.delivery, held.reason_code) == (Delivery.HELD, "who_is_this")
@@ -174,77 +178,81 @@ def test_a_familys_number_is_held_and_never_guessed(
 
 @pytest.mark.parametrize("status", ["non_patient", "inactive", "prospective", "unknown"])
 def test_a_number_of_nobody_active_is_held(
-    desk: Desk, practice: Practice, add_patient: AddPatient, status: str
+    intake: Intake, practice: Practice, add_patient: AddPatient, status: str
 ) -> None:
     add_patient("5", mobile="2025550123", status=status)
-    desk.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
+    intake.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
     assert Writeback.objects.get().reason_code == "who_is_this"
 
 
 def test_a_parent_who_is_no_patient_and_shares_the_number_keeps_it_from_being_the_childs(
-    desk: Desk, practice: Practice, add_patient: AddPatient
+    intake: Intake, practice: Practice, add_patient: AddPatient
 ) -> None:
     add_patient("5", mobile="2025550123", status="non_patient")
     add_patient("6", mobile="2025550123")
-    done = desk.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
+    done = intake.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
     assert done.activity.patient_key == ""
 
 
-def test_an_unknown_number_is_held_and_said(desk: Desk, practice: Practice, add_patient: AddPatient) -> None:
+def test_an_unknown_number_is_held_and_said(
+    intake: Intake, practice: Practice, add_patient: AddPatient
+) -> None:
     add_patient("5", mobile="2025550123")
-    desk.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550188"), **WHO)
+    intake.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550188"), **WHO)
     assert Writeback.objects.get().reason_code == "unknown_number"
 
 
 def test_an_address_tells_apart_who_share_a_number(
-    desk: Desk, practice: Practice, add_patient: AddPatient
+    intake: Intake, practice: Practice, add_patient: AddPatient
 ) -> None:
     add_patient("5", mobile="2025550123", email="pat@example.com")
     add_patient("6", mobile="2025550123", email="sam@example.com")
     new = replace(TEXT, patient_key="", phone="2025550123", email="SAM@example.com")
-    assert desk.accept(practice.pk, new, **WHO).activity.patient_key == "6"
+    assert intake.accept(practice.pk, new, **WHO).activity.patient_key == "6"
 
 
 def test_another_connections_people_are_nobody(
-    desk: Desk, practice: Practice, add_patient: AddPatient
+    intake: Intake, practice: Practice, add_patient: AddPatient
 ) -> None:
     add_patient("5", mobile="2025550123")
     other = Practice.objects.create(name="Oak Dental")
-    desk.accept(other.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
+    intake.accept(other.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO)
     assert Writeback.objects.get(practice=other).reason_code == "unknown_number"
 
 
 def test_a_person_says_whose_it_is_once(
-    desk: Desk, practice: Practice, add_patient: AddPatient, clock: SetClock
+    intake: Intake, practice: Practice, add_patient: AddPatient, clock: SetClock
 ) -> None:
     add_patient("5", mobile="2025550123")
     add_patient("6", mobile="2025550123")
-    held = desk.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO).activity
+    held = intake.accept(practice.pk, replace(TEXT, patient_key="", phone="2025550123"), **WHO).activity
     other = Practice.objects.create(name="Oak Dental")
-    assert desk.assign(other.pk, held.pk, "6", who="pat") is None
-    done = desk.assign(practice.pk, held.pk, "6", who="pat")
+    assert intake.assign(other.pk, held.pk, "6", who="pat") is None
+    done = intake.assign(practice.pk, held.pk, "6", who="pat")
     assert done
     assert done.activity.patient_key == Writeback.objects.get().patient_key == "6"
-    assert Writeback.objects.get().delivery == Delivery.QUEUED
-    assert desk.assign(practice.pk, held.pk, "5", who="pat") is None
+    waits = Writeback.objects.get()
+    assert (waits.delivery, waits.reason_code) == (Delivery.HELD, "unknown_patient")
+    assert verify(practice.pk).whole
+    assert intake.assign(practice.pk, held.pk, "5", who="pat") is None
     with pytest.raises(BadActivity):
-        desk.assign(practice.pk, held.pk, "Sam", who="pat")
+        intake.assign(practice.pk, held.pk, "Sam", who="pat")
 
 
 def test_what_is_dated_before_it_is_accepted_keeps_both_times(
-    desk: Desk, practice: Practice, clock: SetClock
+    intake: Intake, practice: Practice, clock: SetClock
 ) -> None:
     new = replace(TEXT, occurred_at=clock.now() - timedelta(days=30))
-    row = desk.accept(practice.pk, new, **WHO).activity
+    row = intake.accept(practice.pk, new, **WHO).activity
     assert row.accepted_at - row.occurred_at == timedelta(days=30)
 
 
 def test_enqueue_of_the_tests_is_called_with_who(practice: Practice, clock: SetClock) -> None:
     heard: list[str] = []
 
-    def listens(activity: Activity, who: str) -> list[Writeback]:
+    def listens(activities: Sequence[Activity], who: str) -> list[list[Writeback]]:
         heard.append(who)
-        return enqueue(activity, who)
+        return enqueue(activities, who)
 
-    Desk(enqueue=listens, clock=clock).accept(practice.pk, TEXT, source="user:3", who="pat@example.com")
+    Intake(enqueue=listens, clock=clock).accept(practice.pk, TEXT, source="user:3", who="pat@example.com")
     assert heard == ["pat@example.com"]

@@ -15,8 +15,8 @@ from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, Validati
 
 from chartbridge.api.access import caller
 from chartbridge.api.answers import ActivityDetail, ActivityOut, activity_detail, activity_out
-from chartbridge.api.desk import desk
 from chartbridge.api.errors import ERRORS, ErrorBody, ErrorOut, as_body, bad_field, first_problem, not_found
+from chartbridge.api.handing_in import intake
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.intake.accept import Item
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
@@ -156,7 +156,7 @@ class CandidateOut(Schema):
 def post_activity(request: HttpRequest, payload: ActivityIn, idempotency_key: Key) -> Status[ActivityOut]:
     """Durable when answered: 201 for a new one, 200 for the same one again under the same Idempotency-Key."""
     who = caller(request)
-    done = desk.accept(
+    done = intake.accept(
         who.practice_id, payload.told(), source=who.source, who=who.who, idempotency_key=idempotency_key
     )
     out = activity_out(done.activity, done.writebacks, duplicate=done.duplicate)
@@ -178,7 +178,7 @@ def post_batch(request: HttpRequest, payload: BatchIn) -> BatchOut:
         except ValidationError as error:
             problem = first_problem(error.errors(include_input=False, include_url=False))
             results[index] = BatchItemOut(status=422, error=problem)
-    outcomes = desk.accept_many(who.practice_id, list(good.values()), source=who.source, who=who.who)
+    outcomes = intake.accept_many(who.practice_id, list(good.values()), source=who.source, who=who.who)
     for index, outcome in zip(good, outcomes, strict=True):
         results[index] = _item_out(outcome)
     answered = [r for r in results if r is not None]
@@ -204,7 +204,9 @@ def post_document(
     if data.kind not in [str(kind) for kind in ActivityKind if kind.is_document]:
         raise bad_field("kind", "A document is an insurance_verification or an account_statement.")
     new = NewActivity(**data.__dict__, file_name=file.name or "", file_content=file.read(MOST_BYTES + 1))
-    done = desk.accept(who.practice_id, new, source=who.source, who=who.who, idempotency_key=idempotency_key)
+    done = intake.accept(
+        who.practice_id, new, source=who.source, who=who.who, idempotency_key=idempotency_key
+    )
     out = activity_out(done.activity, done.writebacks, duplicate=done.duplicate)
     return Status(200 if done.duplicate else 201, out)
 
@@ -271,7 +273,7 @@ def get_candidates(request: HttpRequest, activity_id: Id) -> list[CandidateOut]:
 def assign(request: HttpRequest, activity_id: Id, payload: AssignIn) -> ActivityOut:
     """Give an activity that was held for want of a patient to its patient, and let it go on."""
     who = caller(request)
-    done = desk.assign(who.practice_id, activity_id, payload.patient_key, who=who.who)
+    done = intake.assign(who.practice_id, activity_id, payload.patient_key, who=who.who)
     if done is None:
         raise not_found("activity that waits for its patient")
     return activity_out(done.activity, done.writebacks)

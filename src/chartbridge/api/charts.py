@@ -29,8 +29,8 @@ from chartbridge.api.answers import (
     patient_out,
     writeback_out,
 )
-from chartbridge.api.desk import clock
 from chartbridge.api.errors import ERRORS, ApiError, ErrorOut, bad_field, not_found
+from chartbridge.api.handing_in import clock
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import FlowStatus
 from chartbridge.flow.columns import column_of

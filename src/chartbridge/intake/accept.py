@@ -2,7 +2,7 @@
 
 When `accept` returns, the activity is durable: acknowledge it only then. The same key twice gives the first
 result again. Rooms beside this one are not known here, so what becomes of an activity (`enqueue`, which is
-`writeback.enqueue.enqueue_activity`) is handed in; `Desk` holds it for a caller.
+`writeback.enqueue.enqueue_many`) is handed in; `Intake` holds it for a caller.
 Must not be in it: HTTP, what a writeback needs.
 """
 
@@ -23,11 +23,12 @@ from chartbridge.intake.people import Match, match
 from chartbridge.store import activities
 from chartbridge.store.board import front_connection
 from chartbridge.store.database import writing
+from chartbridge.store.deliveries import note_reason
 from chartbridge.store.models import Activity, Delivery, Writeback
 
-__all__ = ["Accepted", "BadActivity", "Desk", "KeyReused", "NewActivity", "accept", "accept_many", "assign"]
+__all__ = ["Accepted", "BadActivity", "Intake", "KeyReused", "NewActivity", "accept", "accept_many", "assign"]
 
-Enqueue = Callable[[Activity, str], list[Writeback]]
+Enqueue = Callable[[Sequence[Activity], str], list[list[Writeback]]]
 CHUNK = 50  # one transaction: others who write get their turn between two
 
 
@@ -52,7 +53,7 @@ Outcome = Accepted | BadActivity | KeyReused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class Intake:
     """`accept` and its kin with what a caller always hands in; made once."""
 
     enqueue: Enqueue
@@ -78,7 +79,7 @@ class Desk:
 
     def assign(self, practice_id: int, activity_id: int, patient_key: str, *, who: str) -> Accepted | None:
         """Do what the function `assign` does."""
-        return assign(practice_id, activity_id, patient_key, who=who, enqueue=self.enqueue)
+        return assign(practice_id, activity_id, patient_key, who=who, clock=self.clock)
 
 
 def accept(
@@ -102,7 +103,8 @@ def accept(
     try:
         with writing():
             activities.keep(ready.checked.activity, ready.checked.file)
-            return Accepted(activity=ready.checked.activity, writebacks=ready.enqueue(enqueue, who))
+            (made,) = _enqueue([ready], enqueue, who)
+            return Accepted(activity=ready.checked.activity, writebacks=made)
     except IntegrityError:
         # Another thread or process kept the same key between our look and our insert.
         if earlier := ready.earlier():
@@ -121,15 +123,14 @@ def accept_many(
 
 
 def assign(
-    practice_id: int, activity_id: int, patient_key: str, *, who: str, enqueue: Enqueue
+    practice_id: int, activity_id: int, patient_key: str, *, who: str, clock: Clock
 ) -> Accepted | None:
     """Say whose a held activity is and let it go on its way; None where there is no such nameless activity."""
     key = check_patient_number(patient_key)
-    with writing():
-        activity = activities.give_to_patient(practice_id, activity_id, key)
-        if activity is None:
-            return None
-        return Accepted(activity=activity, writebacks=enqueue(activity, who))
+    activity = activities.give_to_patient(practice_id, activity_id, key, who=who, at=clock.now())
+    if activity is None:
+        return None
+    return Accepted(activity=activity, writebacks=activities.writebacks_of(activity))
 
 
 class _Ready:
@@ -172,13 +173,20 @@ class _Ready:
             self.match = match(connection.pk if connection else None, phone=row.phone, email=row.email)
             row.patient_key = self.match.patient_key
 
-    def enqueue(self, enqueue: Enqueue, who: str) -> list[Writeback]:
-        """Let its writebacks be made; those of a nameless one say what a person has to answer."""
-        made = enqueue(self.checked.activity, who)
-        if self.match and self.match.code:
-            held = [w for w in made if w.delivery == Delivery.HELD]
-            activities.say_why_held(held, self.match.code, self.match.sentence)
-        return made
+
+def _enqueue(ready: Sequence[_Ready], enqueue: Enqueue, who: str) -> list[list[Writeback]]:
+    """Let the writebacks be made; those of a nameless activity say what a person has to answer."""
+    made = enqueue([one.checked.activity for one in ready], who)
+    for one, writebacks in zip(ready, made, strict=True):
+        if one.match and one.match.code:
+            _ask_who(one.match, [w for w in writebacks if w.delivery == Delivery.HELD])
+    return made
+
+
+def _ask_who(match: Match, held: Sequence[Writeback]) -> None:
+    for writeback in held:
+        writeback.reason_code, writeback.reason = match.code, match.sentence
+        note_reason([writeback.pk], code=match.code, reason=match.sentence, due_at=writeback.due_at)
 
 
 def _accept_chunk(
@@ -201,10 +209,9 @@ def _accept_chunk(
     try:
         with writing():
             activities.keep_all([(r.checked.activity, r.checked.file) for r in ready.values()])
-            for index, one in ready.items():
-                outcomes[index] = Accepted(
-                    activity=one.checked.activity, writebacks=one.enqueue(enqueue, who)
-                )
+            made = _enqueue(list(ready.values()), enqueue, who)
+        for (index, one), writebacks in zip(ready.items(), made, strict=True):
+            outcomes[index] = Accepted(activity=one.checked.activity, writebacks=writebacks)
     except IntegrityError:
         # Someone kept one of these keys meanwhile: take them one by one.
         for index in ready:

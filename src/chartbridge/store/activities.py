@@ -12,7 +12,9 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from chartbridge.store.models import Activity, ActivityFile, Writeback
+from chartbridge.store import deliveries, ledger
+from chartbridge.store.models import Activity, ActivityFile, Delivery, Writeback
+from chartbridge.store.wake import Lane, wake
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,19 +92,38 @@ def timeline(practice_id: int, patient_key: str, *, limit: int = 200) -> list[Ac
     return list(_with_writebacks(rows.order_by("-occurred_at", "-pk"))[:limit])
 
 
-def give_to_patient(practice_id: int, activity_id: int, patient_key: str) -> Activity | None:
-    """Set whose a still nameless activity is; None where there is none such (any more)."""
-    rows = Activity.objects.filter(practice_id=practice_id, pk=activity_id, patient_key="")
-    if not rows.update(patient_key=patient_key):
-        return None
+def give_to_patient(
+    practice_id: int, activity_id: int, patient_key: str, *, who: str, at: datetime
+) -> Activity | None:
+    """Set whose a still nameless activity is; None where there is none such (any more).
+
+    Its held writebacks then wait for that patient as any others do, and the writing lane is woken.
+    """
+    with ledger.turn(practice_id):
+        rows = Activity.objects.filter(practice_id=practice_id, pk=activity_id, patient_key="")
+        if not rows.update(patient_key=patient_key):
+            return None
+        mine = Writeback.objects.filter(practice_id=practice_id, activity_id=activity_id)
+        held = deliveries.rows_of(
+            practice_id, list(mine.filter(delivery=Delivery.HELD).values_list("pk", flat=True))
+        )
+        mine.update(patient_key=patient_key)
+        deliveries.apply(practice_id, [_wait_for(row, patient_key) for row in held], who=who, at=at)
+        for connection_id in {row.connection_id for row in held if row.connection_id}:
+            wake(connection_id, Lane.WRITE)
     return Activity.objects.get(pk=activity_id)
 
 
-def say_why_held(writebacks: Sequence[Writeback], code: str, sentence: str) -> None:
-    """Set what a person has to answer before these can go on."""
-    for writeback in writebacks:
-        writeback.reason_code, writeback.reason = code, sentence
-        writeback.save(update_fields=["reason_code", "reason"])
+def _wait_for(row: deliveries.Row, patient_key: str) -> deliveries.Change:
+    reason = f"Given to patient {patient_key}; it is written as soon as the patient is found in the PMS."
+    return deliveries.Change(
+        row=row,
+        move="hold",
+        delivery=row.delivery,
+        seen=row.seen,
+        fields={"patient_key": patient_key, "reason_code": "unknown_patient", "reason": reason},
+        detail={"code": "unknown_patient", "patient_key": patient_key},
+    )
 
 
 def _with_writebacks(rows: QuerySet[Activity]) -> QuerySet[Activity]:
