@@ -63,12 +63,7 @@ class MoveIn(Schema):
     expected: str | None = Field(None, max_length=40)
 
 
-@router.get("/patients/{key}", response={200: PatientOut, ERRORS: ErrorOut}, summary="One patient")
-def get_patient(request: HttpRequest, key: Key) -> PatientOut:
-    """Return a patient as last read from the PMS."""
-    return patient_out(_patient(request, key))
-
-
+# Before /patients/{key}: the first address that fits is taken.
 @router.post(
     "/patients/search",
     response={200: list[PatientOut], ERRORS: ErrorOut},
@@ -80,6 +75,12 @@ def search(request: HttpRequest, payload: SearchIn) -> list[PatientOut]:
     text = payload.text.replace("\x00", "").encode("utf-8", "replace").decode()
     found = mirror.search_patients(connection_for(request).pk, text, payload.limit)
     return [patient_out(row) for row in found]
+
+
+@router.get("/patients/{key}", response={200: PatientOut, ERRORS: ErrorOut}, summary="One patient")
+def get_patient(request: HttpRequest, key: Key) -> PatientOut:
+    """Return a patient as last read from the PMS."""
+    return patient_out(_patient(request, key))
 
 
 @router.get(

@@ -47,6 +47,7 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
+_PLACES = {"body", "query", "path", "header", "form", "file"}
 ERRORS = frozenset({400, 401, 403, 404, 409, 413, 422, 429, 503})
 _CODES = {400: "unreadable", 401: "not_signed_in", 403: "not_allowed", 404: "not_found", 429: "too_many"}
 
@@ -71,8 +72,10 @@ def as_body(error: BadActivity | KeyReused) -> ErrorBody:
 def first_problem(errors: list[Any]) -> ErrorBody:
     """Return pydantic's first finding as ours; never the value that was sent."""
     first = errors[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header", "form")]
-    field = ".".join(where[1:] if len(where) > 1 and where[0] in ("payload", "data") else where)
+    where = [str(part) for part in first["loc"]]
+    if where and where[0] in _PLACES:
+        where = where[2 if where[1:2] in (["payload"], ["data"]) else 1 :]
+    field = ".".join(where)
     message = str(first["msg"]) if first["type"] != "value_error" else "This value can't be used."
     return ErrorBody(code="invalid", message=f"{field or 'The request'}: {message}.", field=field)
 

@@ -23,7 +23,6 @@ from chartbridge.intake.people import Match, match
 from chartbridge.store import activities
 from chartbridge.store.board import front_connection
 from chartbridge.store.database import writing
-from chartbridge.store.deliveries import note_reason
 from chartbridge.store.models import Activity, Delivery, Writeback
 
 __all__ = ["Accepted", "BadActivity", "Intake", "KeyReused", "NewActivity", "accept", "accept_many", "assign"]
@@ -179,14 +178,9 @@ def _enqueue(ready: Sequence[_Ready], enqueue: Enqueue, who: str) -> list[list[W
     made = enqueue([one.checked.activity for one in ready], who)
     for one, writebacks in zip(ready, made, strict=True):
         if one.match and one.match.code:
-            _ask_who(one.match, [w for w in writebacks if w.delivery == Delivery.HELD])
+            held = [w for w in writebacks if w.delivery == Delivery.HELD]
+            activities.say_why_held(held, one.match.code, one.match.sentence)
     return made
-
-
-def _ask_who(match: Match, held: Sequence[Writeback]) -> None:
-    for writeback in held:
-        writeback.reason_code, writeback.reason = match.code, match.sentence
-        note_reason([writeback.pk], code=match.code, reason=match.sentence, due_at=writeback.due_at)
 
 
 def _accept_chunk(

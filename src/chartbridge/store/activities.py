@@ -92,6 +92,13 @@ def timeline(practice_id: int, patient_key: str, *, limit: int = 200) -> list[Ac
     return list(_with_writebacks(rows.order_by("-occurred_at", "-pk"))[:limit])
 
 
+def say_why_held(held: Sequence[Writeback], code: str, sentence: str) -> None:
+    """Set what a person has to answer before these can go on."""
+    for writeback in held:
+        writeback.reason_code, writeback.reason = code, sentence
+    Writeback.objects.filter(pk__in=[w.pk for w in held]).update(reason_code=code, reason=sentence)
+
+
 def give_to_patient(
     practice_id: int, activity_id: int, patient_key: str, *, who: str, at: datetime
 ) -> Activity | None:
