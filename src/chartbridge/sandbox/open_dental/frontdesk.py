@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chartbridge.sandbox.open_dental import audit, chart, pictures, visits
 from chartbridge.sandbox.open_dental.audit import FRONT_DESK, Actor, sandbox_hash
-from chartbridge.sandbox.open_dental.database import Database, Row
+from chartbridge.sandbox.open_dental.database import Database
 from chartbridge.sandbox.open_dental.words import Permission, Signal
 
 
@@ -27,14 +27,19 @@ class FrontDesk:
 
     def move(self, appointment: int, at: str, *, op: int | None = None) -> None:
         """Move a visit to another time or room."""
-        values: Row = {"AptDateTime": at, **({"Op": op} if op else {})}
+        row = visits.visit(self._db, appointment)
         visits.change(
-            self._db, self._who, appointment, permission=Permission.APPOINTMENT_MOVE, text="Moved", **values
+            self._db,
+            self._who,
+            appointment,
+            {"AptDateTime": at, "Op": op or row["Op"]},
+            permission=Permission.APPOINTMENT_MOVE,
+            text="Moved",
         )
 
     def edit_appointment(self, appointment: int, **values: object) -> None:
         """Change columns of a visit."""
-        visits.change(self._db, self._who, appointment, **values)
+        visits.change(self._db, self._who, appointment, values)
 
     def set_status(self, appointment: int, status: int) -> None:
         """Set the confirmed status (Arrived, In Treatment Room …) by its DefNum."""

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from chartbridge.domain.marker import PREFIX, markers_in
 from chartbridge.sandbox.open_dental.database import connect, sqlite_path
 
-Found = tuple[int, str, str]
-"""Patient number, text, table."""
+Found = tuple[int, str]
+"""Patient number, text."""
 
-TEXTS = (
-    "SELECT PatNum,Note,'commlog' FROM commlog WHERE Note LIKE '%{0}%'",
-    "SELECT PatNum,Description,'document' FROM document WHERE Description LIKE '%{0}%'",
-    "SELECT p.PatNum,v.Note,'insverify' FROM insverify v JOIN patplan p ON v.VerifyType=2 AND p.PatPlanNum=v.FKey "
-    "WHERE v.Note LIKE '%{0}%'",
-    "SELECT p.PatNum,v.Note,'insverifyhist' FROM insverifyhist v "
-    "JOIN patplan p ON v.VerifyType=2 AND p.PatPlanNum=v.FKey WHERE v.Note LIKE '%{0}%'",
+RECORDS = (
+    f"SELECT PatNum,Note FROM commlog WHERE Note LIKE '%{PREFIX}%'",
+    f"SELECT PatNum,Description FROM document WHERE Description LIKE '%{PREFIX}%'",
+)
+VERIFICATIONS = tuple(
+    f"SELECT p.PatNum,v.Note FROM {table} v JOIN patplan p ON v.VerifyType=2 AND p.PatPlanNum=v.FKey "
+    f"WHERE v.Note LIKE '%{PREFIX}%'"
+    for table in ("insverify", "insverifyhist")
 )
 
 
@@ -49,7 +51,7 @@ class Proof:
 
 
 def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
-    """Look for every marker. Markers share a prefix (all up to the first `-`), which is what is searched for."""
+    """Look for every marker in notes, documents' names and insurance verifications."""
     wanted = list(expected)
     with _reading(database_url) as read:
         found = _by_marker(read, {w.marker for w in wanted})
@@ -69,19 +71,26 @@ def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
     return Proof(in_pms=in_pms, missing=tuple(missing), twice=tuple(twice), wrong_patient=tuple(wrong))
 
 
-def _by_marker(read: Callable[[str], list[Found]], markers: set[str]) -> dict[str, list[str]]:
+def _by_marker(read: Callable[[str], list[Found]], wanted: set[str]) -> dict[str, list[str]]:
+    """Return marker → patient numbers, one per record that carries it."""
     found: dict[str, list[str]] = {}
-    for prefix in {m.partition("-")[0] for m in markers}:
-        for sql in TEXTS:
-            for patient, text, _table in read(sql.format(f"{prefix}-")):
-                for word in set(_words(text or "")) & markers:
-                    found.setdefault(word, []).append(str(patient))
+    for sql in RECORDS:
+        for patient, text in read(sql):
+            for marker in set(markers_in(text or "")) & wanted:
+                found.setdefault(marker, []).append(str(patient))
+    for marker, patients in _verifications(read, wanted).items():
+        found.setdefault(marker, []).extend(patients)
     return found
 
 
-def _words(text: str) -> Iterator[str]:
-    for word in "".join(c if c.isalnum() or c == "-" else " " for c in text).split():
-        yield word.strip("-")
+def _verifications(read: Callable[[str], list[Found]], wanted: set[str]) -> dict[str, set[str]]:
+    """A verification and its own history are one record: the program moves the note from one to the other."""
+    found: dict[str, set[str]] = {}
+    for sql in VERIFICATIONS:
+        for patient, text in read(sql):
+            for marker in set(markers_in(text or "")) & wanted:
+                found.setdefault(marker, set()).add(str(patient))
+    return found
 
 
 @contextmanager

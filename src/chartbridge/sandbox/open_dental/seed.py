@@ -99,7 +99,8 @@ def _insurance(db: Database, chance: random.Random, people: list[Row]) -> None:
         for n in range(1, 21)
     ]
     db.insert_many("insplan", plans)
-    subs, patplans = [], []
+    subs: list[Row] = []
+    patplans: list[Row] = []
     insured: dict[int, int] = {}
     for person in people:
         head = person["Guarantor"]

@@ -57,17 +57,17 @@ def change(
     db: Database,
     actor: Actor,
     key: int,
+    values: Row,
     *,
     permission: Permission = Permission.APPOINTMENT_EDIT,
     text: str = "",
     action: Action = Action.CHANGED,
-    **values: object,
 ) -> None:
     """Change an appointment's columns, and tell everybody."""
     with db.transaction():
         old = visit(db, key)
-        values["SecurityHash"] = audit.sandbox_hash({**old, **values}, *HASHED)
-        db.update("appointment", key, **values)
+        hashed = audit.sandbox_hash({**old, **values}, *HASHED)
+        db.update("appointment", key, **{**values, "SecurityHash": hashed})
         signal_visit(db, visit(db, key), old)
         history(db, actor, key, action)
         audit.log(db, actor, permission, text, patient=old["PatNum"], fkey=key, previous=_previous(old))
@@ -106,9 +106,9 @@ def break_visit(db: Database, actor: Actor, key: int, *, missed: bool, unschedul
         db,
         actor,
         key,
+        {"AptStatus": int(status)},
         text=f"Appointment {'missed' if missed else 'cancelled'}, {name(APT_STATUS, status)}",
         action=Action.MISSED if missed else Action.CANCELLED,
-        AptStatus=int(status),
     )
 
 
@@ -116,7 +116,7 @@ def complete(db: Database, actor: Actor, key: int) -> None:
     """Set an appointment complete."""
     row = visit(db, key)
     text = f"{row['ProcDescript']}, {row['AptDateTime']}, Set Complete"
-    change(db, actor, key, text=text, AptStatus=int(Status.COMPLETE))
+    change(db, actor, key, {"AptStatus": int(Status.COMPLETE)}, text=text)
 
 
 def delete(db: Database, actor: Actor, key: int) -> None:

@@ -77,7 +77,7 @@ def change(call: Call) -> Answer:
         visits.complete(call.db, call.actor, row["AptNum"])
         del values["AptStatus"]
     if values:
-        visits.change(call.db, call.actor, row["AptNum"], **values)
+        visits.change(call.db, call.actor, row["AptNum"], values)
     return get_one(call)
 
 
@@ -120,7 +120,7 @@ def note(call: Call) -> Answer:
     if not added:
         raise ApiError(400, "Note is required.")
     whole_note = f"{row['Note']}\n{added}" if row["Note"] else added
-    visits.change(call.db, call.actor, row["AptNum"], Note=chart.as_stored(whole_note))
+    visits.change(call.db, call.actor, row["AptNum"], {"Note": chart.as_stored(whole_note)})
     return Answer()
 
 

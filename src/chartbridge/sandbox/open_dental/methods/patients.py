@@ -46,7 +46,8 @@ def get_one(call: Call) -> Answer:
 
 def search(call: Call) -> Answer:
     """GET /patients: as the Patient Select window searches."""
-    where, values = ["PatStatus<>4"], []
+    where = [f"PatStatus<>{DELETED}"]
+    values: list[object] = []
     for name in ("LName", "FName"):
         if call.query.get(name):
             where.append(f"{name} LIKE ?")
@@ -102,7 +103,7 @@ def create(call: Call) -> Answer:
         raise ApiError(400, "Patient already exists.")
     with call.db.transaction():
         key = call.db.insert("patient", **{"SecDateEntry": call.db.now()[:10], **values})
-        finish = {"SecurityHash": audit.sandbox_hash({"PatNum": key}, "PatNum")}
+        finish: Row = {"SecurityHash": audit.sandbox_hash({"PatNum": key}, "PatNum")}
         if not values.get("Guarantor"):
             finish["Guarantor"] = key
         call.db.update("patient", key, **finish)
