@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chartbridge.store.models import Connection, Practice
+from django.db.models import Count
+
+from chartbridge.store.models import Activity, Connection, Delivery, Practice, StreamState, Writeback
 
 
 def tended() -> list[int]:
@@ -18,3 +20,25 @@ def practices() -> dict[int, str]:
 def connections() -> list[Connection]:
     """Return every connection with its practice, whether it is on or not."""
     return list(Connection.objects.select_related("practice").order_by("practice_id", "id"))
+
+
+def stream_states(connection_id: int) -> list[StreamState]:
+    """Return how a connection's streams are doing, by name."""
+    return list(StreamState.objects.filter(connection_id=connection_id).order_by("stream"))
+
+
+def standing(practice_id: int) -> dict[tuple[str, str], int]:
+    """Count a practice's writebacks by how far they have come: (delivery, seen) → number."""
+    rows = Writeback.objects.filter(practice_id=practice_id).values_list("delivery", "seen")
+    return {(delivery, seen): n for delivery, seen, n in rows.annotate(n=Count("id")).order_by()}
+
+
+def activities(practice_id: int) -> int:
+    """Count a practice's activities."""
+    return Activity.objects.filter(practice_id=practice_id).count()
+
+
+def written(practice_id: int) -> list[tuple[str, str]]:
+    """Return marker and patient of every note and document that the PMS is said to hold."""
+    rows = Writeback.objects.filter(practice_id=practice_id, delivery=Delivery.TAKEN).exclude(marker="")
+    return list(rows.order_by("id").values_list("marker", "patient_key"))

@@ -1,0 +1,332 @@
+"""`chartbridge demo`: a sandbox practice and the hub as processes of their own, and a day between them.
+
+Must not be in it: what comes in (day), how it is handed in (desk), counting (report).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import httpx2
+
+from chartbridge import bootstrap
+from chartbridge.demo.processes import Child, DidNotStart, free_port, how_it_ended
+
+if TYPE_CHECKING:
+    from chartbridge.demo.desk import Desk
+    from chartbridge.demo.practice import Ready
+    from chartbridge.demo.report import Stand
+
+EVERY_S = 1.5
+"""Seconds between two things that come in, at speed 1."""
+DESK_EVENTS_A_MINUTE = 12.0
+TOLD_EVERY_S = 5.0
+LAST_CALM_S = 10.0
+QUIET_WITHIN_S = 90.0
+_ZONES = (
+    *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Anchorage"),
+    *("Pacific/Honolulu", "Pacific/Pago_Pago", "Pacific/Auckland", "Pacific/Guadalcanal", "Australia/Sydney"),
+    *("Asia/Tokyo", "Asia/Singapore", "Asia/Bangkok", "Asia/Dhaka", "Asia/Karachi", "Asia/Dubai"),
+    *("Africa/Nairobi", "Europe/Athens", "Europe/Berlin", "Europe/London", "Atlantic/Azores"),
+    *("America/Sao_Paulo", "America/Halifax"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes:
+    """What was asked for on the command line."""
+
+    seconds: float | None = None
+    report: Path | None = None
+    port: int = 8300
+    folder: Path | None = None
+    patients: int = 500
+    seed: int = 7
+    speed: float = 1.0
+
+
+@dataclass
+class _Over:
+    """That somebody pressed Ctrl-C."""
+
+    asked: bool = field(default=False)
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def play(wishes: Wishes) -> int:
+    """Run the demo. Returns 1 if the practice's own tables show something missing, twice or at a wrong patient."""
+    over = _Over()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, over)
+    with ExitStack() as stack:
+        if wishes.folder:
+            folder = wishes.folder.absolute()
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chartbridge-demo-")))
+        try:
+            return _Play(wishes, folder, over, stack).run()
+        except DidNotStart as error:
+            print(error, file=sys.stderr)
+            _show_tail(folder)
+            return 2
+
+
+class _Play:
+    """One run of the demo."""
+
+    def __init__(self, wishes: Wishes, folder: Path, over: _Over, stack: ExitStack) -> None:
+        self._wishes = wishes
+        self._folder = folder
+        self._over = over
+        self._stack = stack
+        self._zone = _kept(folder, "zone", _where_it_is_morning())
+        self._practice_file = folder / "practice" / "practice.sqlite3"
+        self._images = folder / "practice" / "OpenDentImages"
+
+    def run(self) -> int:
+        began = time.monotonic()
+        print("Setting up a made-up practice on Open Dental …", flush=True)
+        sandbox, api_address = self._start_sandbox()
+        ready = self._set_up(api_address)
+        hub, address = self._start_hub()
+        desk = self._desk(address, ready)
+        self._greet(address, api_address, ready, sandbox, hub)
+        ends = None if self._wishes.seconds is None else began + self._wishes.seconds
+        self._day(desk, ready, (sandbox, hub), ends)
+        if not self._over.asked:
+            self._await_quiet(desk, ready, (sandbox, hub))
+        desk.close()
+        told = self._stop(hub, sandbox, ready)
+        return self._prove(told, ready)
+
+    def _start_sandbox(self) -> tuple[Child, str]:
+        self._practice_file.parent.mkdir(exist_ok=True)
+        port = free_port()
+        child = Child(
+            "sandbox practice",
+            [
+                *(sys.executable, "-m", "chartbridge.sandbox.open_dental", "--port", str(port)),
+                *("--database", str(self._practice_file), "--documents", str(self._images)),
+                *("--patients", str(self._wishes.patients), "--seed", str(self._wishes.seed)),
+                *("--zone", self._zone, "--mode", "local"),
+                *("--play", str(DESK_EVENTS_A_MINUTE * self._wishes.speed)),
+            ],
+            log=self._folder / "sandbox.log",
+            env={},
+            answers=lambda: _get(f"http://127.0.0.1:{port}/sandbox"),
+        )
+        self._stack.callback(child.stop)
+        child.start()
+        return child, f"http://127.0.0.1:{port}/api/v1/"
+
+    def _set_up(self, api_address: str) -> Ready:
+        os.environ["CHARTBRIDGE_DATA"] = str(self._folder / "hub")
+        os.environ.pop("CHARTBRIDGE_DATABASE_URL", None)
+        bootstrap.prepare()
+        bootstrap.make_data_folder()
+        bootstrap.migrate()
+        from chartbridge.demo.practice import set_up
+
+        return set_up(
+            api_address=api_address,
+            customer_key=f"SandboxCustomerKey{self._wishes.seed}",
+            images=self._images,
+            time_zone=self._zone,
+        )
+
+    def _start_hub(self) -> tuple[Child, str]:
+        port = free_port(self._wishes.port)
+        address = f"http://127.0.0.1:{port}"
+        child = Child(
+            "hub",
+            [sys.executable, "-m", "chartbridge.cli", "serve", "--port", str(port)],
+            log=self._folder / "hub.log",
+            env={"CHARTBRIDGE_DATA": str(self._folder / "hub")},
+            answers=lambda: _get(f"{address}/accounts/login/"),
+        )
+        self._stack.callback(child.stop)
+        child.start()
+        return child, address
+
+    def _desk(self, address: str, ready: Ready) -> Desk:
+        from chartbridge.demo.desk import Desk
+
+        desk = Desk(address, ready.token, seed=secrets.randbits(30), zone=self._zone)
+        until = time.monotonic() + 60
+        while not self._over.asked:
+            try:
+                if desk.find_people():
+                    break
+            except httpx2.HTTPError:
+                pass
+            if time.monotonic() > until:
+                raise DidNotStart(
+                    f"The hub read no patients within a minute. Its words are in {self._folder}/hub.log."
+                )
+            time.sleep(0.2)
+        return desk
+
+    def _greet(self, address: str, api_address: str, ready: Ready, sandbox: Child, hub: Child) -> None:
+        print(
+            f"""
+  The pages        {address}/
+  Sign in as       {ready.email}
+  Password         {ready.password}
+  API              {address}/api/v1/   with   Authorization: Bearer {ready.token}
+  Open Dental API  {api_address}   (the sandbox)
+  Processes        hub {hub.pid}, sandbox {sandbox.pid}: kill -9 either, it is started again and nothing is lost
+  Files            {self._folder}
+
+Texts, calls, e-mails, notes and documents come in now; patients arrive and are seated.
+Change a box under Settings > PMS Write Back Settings and watch what the next one does. {self._until()}
+""",
+            flush=True,
+        )
+
+    def _until(self) -> str:
+        return (
+            "Ctrl-C ends it."
+            if self._wishes.seconds is None
+            else f"Ends after {self._wishes.seconds:.0f} seconds."
+        )
+
+    def _day(self, desk: Desk, ready: Ready, children: tuple[Child, ...], ends: float | None) -> None:
+        pause = EVERY_S / self._wishes.speed
+        calm = None if ends is None else ends - min(LAST_CALM_S, 0.3 * (self._wishes.seconds or 0))
+        next_in = next_told = time.monotonic()
+        count = 0
+        while not self._over.asked and (ends is None or time.monotonic() < ends):
+            now = time.monotonic()
+            self._watch(children)
+            if now >= next_in and (calm is None or now < calm):
+                next_in += pause
+                if odd := desk.hand_in():
+                    _tell(f"comes in: {odd}")
+                count += 1
+                if count % 6 == 0:
+                    desk.move_somebody()
+            if now >= next_told:
+                next_told = now + TOLD_EVERY_S
+                self._tell_stand(ready)
+            time.sleep(0.05)
+
+    def _await_quiet(self, desk: Desk, ready: Ready, children: tuple[Child, ...]) -> None:
+        """Wait until nothing moves any more without a person; at most so long as an uncertain write may take."""
+        until = time.monotonic() + QUIET_WITHIN_S
+        while not self._over.asked and time.monotonic() < until:
+            self._watch(children)
+            if desk.catch_up() and self._stand(ready).quiet:
+                return
+            time.sleep(0.25)
+
+    def _watch(self, children: tuple[Child, ...]) -> None:
+        for child in children:
+            code = child.ended()
+            if code is not None and not self._over.asked:
+                _tell(f"the {child.name} {how_it_ended(code)}; starting it again")
+                child.start_again()
+                _tell(f"the {child.name} runs again, process {child.pid}")
+
+    def _stand(self, ready: Ready) -> Stand:
+        from chartbridge.demo.report import stand
+
+        return stand(ready.practice_id)
+
+    def _tell_stand(self, ready: Ready) -> None:
+        told = self._stand(ready)
+        parts = [
+            f"{told.activities} came in",
+            f"{told.done} in the chart and read back",
+            f"{told.waiting} on the way" if told.waiting else "",
+            f"{told.held} wait for a person" if told.held else "",
+            f"{told.parked} need attention" if told.parked else "",
+            f"{told.uncertain} being looked for" if told.uncertain else "",
+        ]
+        _tell(" · ".join(part for part in parts if part))
+
+    def _stop(self, hub: Child, sandbox: Child, ready: Ready) -> Stand:
+        print("\nStopping …", flush=True)
+        hub.stop()
+        sandbox.stop()
+        return self._stand(ready)
+
+    def _prove(self, told: Stand, ready: Ready) -> int:
+        from chartbridge.demo import report
+        from chartbridge.sandbox.open_dental.proof import ExpectedWrite, read_proof
+        from chartbridge.store.tending import written
+
+        expected = [ExpectedWrite(marker=m, patient_key=key) for m, key in written(ready.practice_id)]
+        proof = read_proof(str(self._practice_file), expected)
+        counts = {
+            "in_pms": proof.in_pms,
+            "missing": len(proof.missing),
+            "twice": len(proof.twice),
+            "wrong_patient": len(proof.wrong_patient),
+        }
+        print(
+            f"{told.activities} activities came in. {told.done} writebacks are in the chart and were read back, "
+            f"{told.held} wait for a person, {told.parked} need attention, {told.skipped} were not to be written, "
+            f"{told.waiting + told.uncertain} are not finished.\n"
+            f"The practice's own tables: {proof.in_pms} there, {counts['missing']} missing, {counts['twice']} twice, "
+            f"{counts['wrong_patient']} at a wrong patient."
+        )
+        if self._wishes.report:
+            report.write(self._wishes.report, told=told, proof=counts, connection_id=ready.connection_id)
+            print(f"The report is in {self._wishes.report}.")
+        return 0 if proof.clean else 1
+
+
+def _tell(sentence: str) -> None:
+    print(f"{datetime.now().astimezone():%H:%M:%S}  {sentence}", flush=True)
+
+
+def _get(url: str) -> None:
+    httpx2.get(url, timeout=5, trust_env=False).raise_for_status()
+
+
+def _where_it_is_morning() -> str:
+    """Return a zone in which the practice is open now: a day at the desk at midnight would be a dull demo."""
+    now = datetime.now(UTC)
+    for hours in ((9, 10, 11), (8, 12, 13, 14)):
+        for zone in _ZONES:
+            if now.astimezone(ZoneInfo(zone)).hour in hours:
+                return zone
+    return _ZONES[0]
+
+
+def _kept(folder: Path, name: str, value: str) -> str:
+    """Return what an earlier demo in this folder chose, or keep this."""
+    file = folder / "demo.json"
+    held: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if name not in held:
+        held[name] = value
+        file.write_text(json.dumps(held))
+    return held[name]
+
+
+def _show_tail(folder: Path) -> None:
+    """Show the last words of the processes: their logs hold no patient's data."""
+    for log in (folder / "sandbox.log", folder / "hub.log"):
+        if log.exists():
+            print(
+                f"--- {log.name}",
+                *log.read_text(errors="replace").splitlines()[-15:],
+                sep="\n",
+                file=sys.stderr,
+            )

@@ -1,0 +1,85 @@
+"""The demo's report: what the hub says of itself, and what the practice's own tables say.
+
+Must not be in it: a name, a number or a text of anybody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chartbridge.store import tending
+from chartbridge.store.models import Delivery, Seen
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stand:
+    """How far everything has come, in numbers. `unread` is in the PMS and not yet read back (among `waiting`)."""
+
+    activities: int
+    done: int
+    waiting: int
+    held: int
+    skipped: int
+    parked: int
+    uncertain: int
+    unread: int
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing moves any more without a person."""
+        return not self.waiting and not self.uncertain
+
+
+def stand(practice_id: int) -> Stand:
+    """Count."""
+    rows = tending.standing(practice_id)
+    by = {delivery: sum(n for (d, _), n in rows.items() if d == delivery) for delivery in Delivery}
+    done = rows.get((Delivery.TAKEN, Seen.SEEN), 0)
+    missing = rows.get((Delivery.TAKEN, Seen.MISSING), 0)
+    unread = by[Delivery.TAKEN] - done - missing
+    return Stand(
+        activities=tending.activities(practice_id),
+        done=done,
+        waiting=by[Delivery.QUEUED] + by[Delivery.SENDING] + unread,
+        held=by[Delivery.HELD],
+        skipped=by[Delivery.SKIPPED],
+        parked=by[Delivery.PARKED] + by[Delivery.REFUSED] + missing,
+        uncertain=by[Delivery.UNCERTAIN],
+        unread=unread,
+    )
+
+
+def write(file: Path, *, told: Stand, proof: Mapping[str, int], connection_id: int) -> dict[str, Any]:
+    """Write and return the report."""
+    report = {
+        "activities": told.activities,
+        "writebacks": {
+            name: getattr(told, name)
+            for name in ("done", "waiting", "held", "skipped", "parked", "uncertain")
+        },
+        "proof": dict(proof),
+        "streams": streams(connection_id),
+    }
+    file.write_text(json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def streams(connection_id: int) -> dict[str, dict[str, Any]]:
+    """How often each stream was checked and how late changes came, in seconds; null where nothing changed."""
+    return {
+        state.stream: {
+            "interval_s": state.interval_s,
+            "checks": state.checks,
+            "lag_p50_s": _seconds(state.lag_p50_ms),
+            "lag_p95_s": _seconds(state.lag_p95_ms),
+        }
+        for state in tending.stream_states(connection_id)
+    }
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds / 1000, 2)
