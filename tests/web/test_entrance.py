@@ -23,13 +23,23 @@ def signed_in(practice: Practice, role: Role) -> Client:
     return client
 
 
+def somebody() -> User:
+    return User.objects.create_user(username="first", email="first@example.com", password="x" * 12)
+
+
+def test_while_there_is_no_account_everybody_is_sent_to_the_first_run() -> None:
+    assert Client().get("/settings/writeback/")["Location"] == "/welcome/"
+
+
 def test_a_stranger_is_sent_to_the_sign_in_and_back() -> None:
+    somebody()
     answer = Client().get("/settings/writeback/")
     assert answer.status_code == 302
     assert answer["Location"] == "/accounts/login/?next=/settings/writeback/"
 
 
 def test_a_part_of_a_page_asked_for_by_a_stranger_takes_the_whole_page_to_the_sign_in() -> None:
+    somebody()
     answer = Client().get("/settings/writeback/", headers={"HX-Request": "true"})
     assert answer.status_code == 204
     assert answer["HX-Redirect"] == "/accounts/login/"

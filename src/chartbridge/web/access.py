@@ -13,10 +13,10 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
 
-from chartbridge.store.accounts import memberships_of
+from chartbridge.store.accounts import memberships_of, nobody_yet
 from chartbridge.store.models import Membership, Practice, Role, User
 
 View = Callable[..., HttpResponseBase]
@@ -49,6 +49,8 @@ def needs(role: Role, *, change: Role | None = None) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
+            if getattr(request.user, "must_change_password", False):
+                return redirect("account_change_password")
             staff = _as_staff(request)
             if staff is None:
                 return render(request, "web/no_practice.html", status=403)
@@ -77,6 +79,8 @@ def _as_staff(request: HttpRequest) -> StaffRequest | None:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    if nobody_yet():
+        return redirect("welcome")
     if request.headers.get("HX-Request"):
         answer = HttpResponse(status=204)
         answer["HX-Redirect"] = resolve_url(settings.LOGIN_URL)

@@ -8,3 +8,8 @@ class WebConfig(AppConfig):
 
     name = "chartbridge.web"
     label = "web"
+
+    def ready(self) -> None:
+        from chartbridge.web.accounts import listen
+
+        listen()

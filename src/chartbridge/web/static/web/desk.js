@@ -101,3 +101,16 @@ function discloseAll() {
 document.addEventListener("input", (event) => { if (event.target.form?.dataset.discloses !== undefined) disclose(event.target.form); });
 document.addEventListener("htmx:afterSettle", discloseAll);
 discloseAll();
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target.matches?.("[data-undo]")) event.target.closest(".toast")?.remove();
+});
+
+// A row that opens: the button names what it shows.
+document.addEventListener("click", (event) => {
+  const at = event.target.closest("[data-expands]");
+  if (!at) return;
+  const part = document.getElementById(at.dataset.expands);
+  part.hidden = !part.hidden;
+  at.setAttribute("aria-expanded", String(!part.hidden));
+});

@@ -1,0 +1,38 @@
+"""Audit trail: who did or looked at what, newest first. Must not be in it: changing anything."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from chartbridge.store.accounts import audit_trail
+from chartbridge.store.models import Role
+from chartbridge.web.access import StaffRequest, needs
+from chartbridge.web.settings.words import AUDIT_GROUPS, audit_sentence
+
+
+@needs(Role.MANAGER)
+def page(request: StaffRequest) -> HttpResponse:
+    """Show a page of it. The filter comes by POST, so that nothing of it stands in an address."""
+    given = request.POST
+    found = audit_trail(
+        request.practice.pk,
+        who=given.get("who", "").strip(),
+        what=given.get("what", "").strip(),
+        patient_key=given.get("patient", "").strip(),
+        day=_day(given.get("day", "")),
+        before=int(given["before"]) if given.get("before", "").isdigit() else None,
+    )
+    lines = [(entry, audit_sentence(entry.what)) for entry in found.entries]
+    context = {"lines": lines, "older": found.older, "given": given, "groups": AUDIT_GROUPS.items()}
+    part = request.headers.get("HX-Request") == "true"
+    return render(request, "web/settings/parts/trail.html" if part else "web/settings/trail.html", context)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

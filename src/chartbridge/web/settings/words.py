@@ -1,0 +1,97 @@
+"""The settings pages' words for things that have names in the code only: streams, commands, audit entries.
+
+Must not be in it: sentences that only one page uses.
+"""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from chartbridge.domain.schedule import FlowStatus
+from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.reading import Stream
+
+Words = str | Promise
+
+STREAMS: dict[str, Words] = {
+    Stream.APPOINTMENT_STATUS: _("Appointment Status"),
+    Stream.APPOINTMENTS: _("Appointments"),
+    Stream.PATIENTS: _("Patients"),
+    Stream.PHOTOS: _("Photos"),
+    Stream.DOCUMENTS: _("Documents"),
+    Stream.LOOKUPS: _("Lists (providers, note types, …)"),
+}
+COMMANDS: dict[str, Words] = {
+    CommandKind.ADD_NOTE: _("Writing notes"),
+    CommandKind.ADD_DOCUMENT: _("Writing documents"),
+    CommandKind.SET_APPOINTMENT_STATUS: _("Setting an appointment's status"),
+    CommandKind.MARK_INSURANCE_VERIFIED: _("Marking insurance as verified"),
+}
+ABILITIES: dict[str, Words] = {
+    **STREAMS,
+    **COMMANDS,
+    "connection": _("Connection"),
+    "rights": _("Rights"),
+}
+FLOW: dict[str, Words] = {
+    FlowStatus.EXPECTED: _("Expected Today"),
+    FlowStatus.LATE: _("Late"),
+    FlowStatus.CHECKED_IN: _("Checked in"),
+    FlowStatus.IN_OPERATORY: _("Operatories"),
+    FlowStatus.READY_FOR_CHECKOUT: _("Ready for Check-out"),
+    FlowStatus.COMPLETED: _("Completed"),
+    FlowStatus.BROKEN: _("Broken"),
+}
+MEANINGS: dict[str, Words] = {
+    "arrived": _("arrived"),
+    "seated": _("seated"),
+    "dismissed": _("dismissed"),
+    "confirmed": _("confirmed"),
+    "unconfirmed": _("unconfirmed"),
+}
+
+AUDIT_GROUPS: dict[str, Words] = {
+    "writeback": _("Writing"),
+    "sync": _("Reading"),
+    "connection": _("Connection"),
+    "statuses": _("Statuses"),
+    "people": _("People"),
+    "token": _("API tokens"),
+    "profile": _("Profiles"),
+    "patient": _("Patients"),
+}
+"""First part of an audit entry's code → the filter's words."""
+
+_AUDIT: dict[str, Words] = {
+    "connection.saved": _("Changed the PMS connection"),
+    "connection.tested": _("Tested the PMS connection"),
+    "connection.switched": _("Switched the PMS connection on or off"),
+    "people.added": _("Added somebody"),
+    "people.role": _("Changed somebody's role"),
+    "people.removed": _("Removed somebody"),
+    "people.put_back": _("Put somebody back"),
+    "people.new_password": _("Gave somebody a one-time password"),
+    "token.created": _("Made an API token"),
+    "token.revoked": _("Revoked an API token"),
+    "profile.saved": _("Changed their own name"),
+    "practice.created": _("Set up the practice"),
+    "writeback.provider": _("Changed the provider"),
+    "writeback.switched": _("Switched writing on or off"),
+    "writeback.note": _("Changed what is written for a type"),
+    "writeback.document": _("Changed what is written or read for a document"),
+    "writeback.rehearsed": _("Rehearsed a type"),
+    "writeback.back_filled": _("Wrote what had been skipped"),
+    "sync.stream": _("Changed a check interval"),
+    "sync.photos": _("Switched patients' photos on or off"),
+    "sync.now": _("Asked for a sync now"),
+    "sync.full": _("Asked for a full sync"),
+    "brake.resumed": _("Resumed after the brake"),
+    "statuses.changed": _("Changed what a status means"),
+    "statuses.reset": _("Took the statuses' meanings from the PMS again"),
+}
+
+
+def audit_sentence(what: str) -> Words:
+    """Words for an entry's code; the code itself where there are none."""
+    return _AUDIT.get(what, what.replace(".", ": ").replace("_", " "))
