@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Length
 
 from chartbridge.domain.people import PatientStatus
 from chartbridge.store import ledger
@@ -89,7 +91,7 @@ class Change:
     move: str
     delivery: str
     seen: str
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -161,10 +163,18 @@ def standing(
     return _rows(_locked(rows).order_by("id")[:limit])
 
 
+def nameless(activity_ids: Sequence[int]) -> list[Row]:
+    """Return what is held of these activities from before it was known whose they are."""
+    rows = Writeback.objects.filter(activity_id__in=activity_ids, patient_key="", delivery=Delivery.HELD)
+    return _rows(_locked(rows))
+
+
 def without_connection(practice_id: int) -> list[Row]:
     """Return what was enqueued before the practice had a connection."""
     return _rows(
-        _locked(Writeback.objects.filter(practice_id=practice_id, connection_id=None, delivery=Delivery.HELD))
+        _locked(
+            Writeback.objects.filter(practice_id=practice_id, connection__isnull=True, delivery=Delivery.HELD)
+        )
     )
 
 
@@ -200,6 +210,12 @@ def content_of(activity_id: int) -> tuple[bytes, str]:
         activity_id=activity_id
     )
     return bytes(content), media_type
+
+
+def file_sizes(activity_ids: Sequence[int]) -> dict[int, int]:
+    """Return the size in bytes of these activities' files."""
+    rows = ActivityFile.objects.filter(activity_id__in=activity_ids).annotate(size=Length("content"))
+    return dict(rows.values_list("activity_id", "size"))
 
 
 def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
@@ -252,9 +268,14 @@ def add(practice_id: int, made: Sequence[tuple[Writeback, str]], *, who: str, at
     tell(practice_id, [row.patient_key for row in rows], at)
 
 
-def note_reason(ids: Sequence[int], *, code: str, reason: str, due_at: datetime) -> None:
-    """Say why writes that stay where they are have not come further, and when they are looked at again."""
-    Writeback.objects.filter(pk__in=ids).update(reason_code=code, reason=reason, due_at=due_at)
+def say_why(ids: Sequence[int], *, code: str, reason: str) -> None:
+    """Say why writes that stay where they are have not come further."""
+    Writeback.objects.filter(pk__in=ids).update(reason_code=code, reason=reason)
+
+
+def look_again(ids: Sequence[int], at: datetime) -> None:
+    """Set when writes that stay where they are, are looked for again."""
+    Writeback.objects.filter(pk__in=ids).update(due_at=at)
 
 
 def tell(practice_id: int, patient_keys: Sequence[str], at: datetime) -> None:
@@ -300,13 +321,13 @@ def _statement(names: Sequence[str]) -> str:
     )
 
 
-def _values(names: Sequence[str], change: Change) -> list[object]:
+def _values(names: Sequence[str], change: Change) -> list[Any]:
     row = change.row
     given = [_adapted(change.fields[name]) for name in names]
     return [str(change.delivery), str(change.seen), *given, row.id, row.delivery, row.seen, row.attempts]
 
 
-def _adapted(value: object) -> object:
+def _adapted(value: Any) -> Any:
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
     return json.dumps(value) if isinstance(value, dict) else value

@@ -8,13 +8,16 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
 from chartbridge.store.models import WriteLease
 
-SECONDS = 30.0
+SECONDS = 90.0
+SEND_WITHIN = 45.0
+"""A holder that has not renewed for so long sends nothing more: somebody else may be about to take over."""
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _count = itertools.count(1)
 
 
@@ -40,12 +43,12 @@ def take(connection_id: int, holder: str, now: datetime) -> bool:
             "INSERT INTO store_writelease (connection_id, holder, until) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             [connection_id, holder, connection.ops.adapt_datetimefield_value(until)],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def give_back(connection_id: int, holder: str) -> None:
     """Let others deliver."""
-    WriteLease.objects.filter(connection_id=connection_id, holder=holder).delete()
+    WriteLease.objects.filter(connection_id=connection_id, holder=holder).update(until=_LONG_AGO)
 
 
 def free_dead() -> None:
@@ -63,6 +66,8 @@ def held_elsewhere(now: datetime) -> set[int]:
 
 
 def _alive(pid: int) -> bool:
+    if os.name == "nt":  # there, signal 0 ends the process; its lease runs out by itself
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -77,10 +77,8 @@ def append(practice_id: int, entries: Sequence[Entry], *, who: str, at: datetime
     for each in entries:
         detail = _canonical(each.detail)
         made = _hash(last, practice_id, moment, who, each, detail)
-        rows.append(
-            (practice_id, each.writeback_id, stamp, who, each.move, each.delivery, each.seen, each.attempt)
-            + (detail, last, made)
-        )
+        told = (each.writeback_id, stamp, who, each.move, each.delivery, each.seen, each.attempt)
+        rows.append((practice_id, *told, detail, last, made))
         last = made
     with connection.cursor() as cursor:
         cursor.executemany(_INSERT, rows)

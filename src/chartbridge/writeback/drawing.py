@@ -35,7 +35,11 @@ def drawing() -> str:
 def _name(state: State) -> str:
     if state.delivery is None:
         return "[*]"
-    return f"{state.delivery.value}_{state.seen.value}" if state.delivery == Delivery.TAKEN else state.delivery.value
+    return (
+        f"{state.delivery.value}_{state.seen.value}"
+        if state.delivery == Delivery.TAKEN
+        else state.delivery.value
+    )
 
 
 def _label(state: State) -> str:
@@ -43,4 +47,3 @@ def _label(state: State) -> str:
         return "(new)"
     label = str(state.delivery.label)
     return f"{label}, {Seen(state.seen).label.lower()}" if state.delivery == Delivery.TAKEN else label
-

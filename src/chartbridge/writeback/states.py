@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chartbridge.store.deliveries import Row
 from chartbridge.store.models import Delivery, Seen
 
 
@@ -132,6 +133,11 @@ def move(state: State, event: Event) -> State:
         return TABLE[state, event]
     except KeyError:
         raise NotAllowed(state, event) from None
+
+
+def state_of(row: Row) -> State:
+    """Return where a row stands."""
+    return State(Delivery(row.delivery), Seen(row.seen))
 
 
 def allows(state: State, event: Event) -> bool:

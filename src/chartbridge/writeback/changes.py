@@ -1,0 +1,44 @@
+"""Makes the change that an event means for a row: through the table of moves, with what belongs to it.
+
+Must not be in it: a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chartbridge.store.deliveries import Change, Row
+from chartbridge.writeback.rules import Verdict
+from chartbridge.writeback.states import Event, move, state_of
+
+CLEAR: Mapping[str, object] = {"reason_code": "", "reason": "", "pms_reason": ""}
+
+
+def change(
+    row: Row,
+    event: Event,
+    *,
+    fields: Mapping[str, object] | None = None,
+    detail: Mapping[str, object] | None = None,
+) -> Change:
+    """Return the change. Raises `NotAllowed` where the table has no such move."""
+    after = move(state_of(row), event)
+    assert after.delivery is not None
+    given = dict(fields or {})
+    told = dict(detail or {})
+    if given.get("reason_code"):
+        told.setdefault("code", given["reason_code"])
+    return Change(
+        row=row,
+        move=event.value,
+        delivery=after.delivery.value,
+        seen=after.seen.value,
+        fields=given,
+        detail=told,
+    )
+
+
+def with_reason(row: Row, verdict: Verdict) -> Change:
+    """Return the change that a verdict means."""
+    fields = {**CLEAR, "reason_code": verdict.code, "reason": verdict.reason}
+    return change(row, verdict.event, fields=fields)

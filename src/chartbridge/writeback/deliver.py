@@ -1,0 +1,374 @@
+"""Delivers what is queued for a connection: claims, sends, keeps the answers, and has them read back.
+
+One deliverer at a time tends a connection: a lock within the process, a lease between processes. `sending` with its
+attempt number is durable before the first byte goes out; the answers to one batch are kept in the same transaction
+that claims the next. Must not be in it: what an answer means (`outcomes`), looking (`look`), SQL.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chartbridge.domain.clock import Clock
+from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.connector import Connector
+from chartbridge.pms.errors import PmsError, Unavailable
+from chartbridge.store import deliveries, leases, ledger
+from chartbridge.store.deliveries import Row
+from chartbridge.store.desk import Desk, desk_of, set_backoff, set_write_hold
+from chartbridge.store.live_connectors import LiveConnectors
+from chartbridge.store.models import Connection, Delivery
+from chartbridge.store.writing_due import Pending, pending
+from chartbridge.writeback.changes import change, with_reason
+from chartbridge.writeback.commands import command_of
+from chartbridge.writeback.look import Looker
+from chartbridge.writeback.outcomes import Hold, Outcome, after_write
+from chartbridge.writeback.recover import left_behind
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, Verdict, judge
+from chartbridge.writeback.sending import Job, send
+from chartbridge.writeback.states import Event
+
+WHO = "chartbridge"
+BATCH = 16
+MOST_FILES = 2
+"""So many files are in memory at once."""
+KEEP_EVERY = 0.1
+READ_BACK_MANY = 400
+READ_BACK_WITHIN = 2.0
+LONGEST_BACKOFF = 60.0
+_NONSENSE = timedelta(hours=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliverOutcome:
+    """`again`: there is more to do at once. `next_in`: seconds until there is something to do, if that is known."""
+
+    again: bool
+    next_in: float | None
+
+
+@dataclass(kw_only=True, slots=True)
+class _Turn:
+    """What one call of `deliver` goes by."""
+
+    link: Connection
+    desk: Desk
+    connector: Connector
+    until: float
+    leased_at: float = float("-inf")
+    failures: int = 0
+    not_before: datetime | None = None
+    stopped: bool = False
+    finished: list[tuple[Row, Outcome]] = field(default_factory=list)
+
+
+class Deliverer:
+    """Delivers for any connection; one instance a process. `at_step` is told each step by name (tests stop there)."""
+
+    def __init__(
+        self,
+        live: LiveConnectors,
+        clock: Clock,
+        *,
+        threads: int = 8,
+        at_step: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._live = live
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="write")
+        self._holder = leases.new_holder()
+        self._busy: set[int] = set()
+        self._guard = threading.Lock()
+        self._step = at_step
+        self._looker = Looker(clock, at_step)
+        self._unread: dict[int, int] = defaultdict(int)
+        self._unread_since: dict[int, float] = {}
+        self._looked_at: dict[int, float] = {}
+
+    def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]:
+        """Return when each of these connections next has something to do; those with nothing are left out."""
+        now = self._clock.now()
+        times = {each.connection_id: self._due_at(each, now) for each in pending(connection_ids)}
+        return {connection_id: at for connection_id, at in times.items() if at is not None}
+
+    def deliver(self, connection_id: int, budget_s: float = 1.0) -> DeliverOutcome:
+        """Deliver for about `budget_s` seconds. Safe to call at any time and from any thread."""
+        with self._guard:
+            if connection_id in self._busy:
+                return DeliverOutcome(again=False, next_in=0.2)
+            self._busy.add(connection_id)
+        try:
+            return self._deliver(connection_id, budget_s)
+        finally:
+            with self._guard:
+                self._busy.discard(connection_id)
+
+    def _deliver(self, connection_id: int, budget_s: float) -> DeliverOutcome:
+        turn = self._begin(connection_id, budget_s)
+        if turn is None:
+            return DeliverOutcome(again=False, next_in=None)
+        if not self._take_lease(turn):
+            return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
+        if not turn.desk.closed and not self._waits(turn):
+            self._drain(turn)
+        more = self._has_more(turn)
+        if not more or self._read_back_presses(connection_id) or self._long_since_look(connection_id):
+            self._look(turn)
+            more = self._has_more(turn)
+        return self._end(turn, more)
+
+    def _begin(self, connection_id: int, budget_s: float) -> _Turn | None:
+        link = Connection.objects.select_related("practice").filter(pk=connection_id).first()
+        if link is None or not link.on or link.hold:
+            return None
+        try:
+            connector = self._live.of(link)
+        except PmsError as error:
+            set_write_hold(connection_id, code="misconfigured:all", sentence=error.safe_message)
+            return None
+        desk = desk_of(link)
+        return _Turn(
+            link=link,
+            desk=desk,
+            connector=connector,
+            until=self._clock.monotonic() + budget_s,
+            failures=desk.write_failures,
+            not_before=desk.write_not_before,
+        )
+
+    def _take_lease(self, turn: _Turn) -> bool:
+        """Take the lease, and with it what an ended deliverer left behind and patients who have come."""
+        now = self._clock.now()
+        desk = turn.desk
+        with ledger.turn(desk.practice_id):
+            if not self._renew(turn, now):
+                return False
+            left = [left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)]
+            deliveries.apply(desk.practice_id, left, who=WHO, at=now)
+            self._free_arrived(desk, now)
+        return True
+
+    def _renew(self, turn: _Turn, now: datetime) -> bool:
+        held = leases.take(turn.desk.connection_id, self._holder, now)
+        if held:
+            turn.leased_at = self._clock.monotonic()
+        return held
+
+    def _free_arrived(self, desk: Desk, now: datetime) -> None:
+        came = deliveries.whose_patient_came(desk.connection_id)
+        if came:
+            verdicts = self._judge(desk, came, now)
+            changes = [with_reason(row, verdict) for row, verdict in zip(came, verdicts, strict=True)]
+            deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+
+    def _drain(self, turn: _Turn) -> None:
+        while True:
+            claimed = self._exchange(turn, claim=self._in_time(turn))
+            if not claimed:
+                return
+            self._send(turn, claimed)
+
+    def _in_time(self, turn: _Turn) -> bool:
+        over = turn.stopped or self._clock.monotonic() >= turn.until
+        return not over and not self._read_back_presses(turn.desk.connection_id)
+
+    def _exchange(self, turn: _Turn, *, claim: bool) -> list[Row]:
+        """Keep the finished answers and claim what is next, in one durable step."""
+        if not claim and not turn.finished:
+            return []
+        now = self._clock.now()
+        with ledger.turn(turn.desk.practice_id):
+            if not self._renew(turn, now):
+                turn.stopped, claim = True, False
+            self._keep(turn, now)
+            claimed = self._claim(turn, now) if claim and not turn.stopped else []
+        self._step("claimed" if claimed else "kept")
+        return claimed
+
+    def _keep(self, turn: _Turn, now: datetime) -> None:
+        desk, finished = turn.desk, turn.finished
+        turn.finished = []
+        changes = [each for _, outcome in finished for each in outcome.changes]
+        done = deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+        taken = sum(1 for each in done if each.move == Event.TAKE)
+        if taken:
+            self._unread[desk.connection_id] += taken
+            self._unread_since.setdefault(desk.connection_id, self._clock.monotonic())
+        for hold in (outcome.hold for _, outcome in finished if outcome.hold):
+            self._hold(turn, hold)
+        away = next((outcome.away for _, outcome in finished if outcome.away), None)
+        if away:
+            self._back_off(turn, away, now)
+        elif taken and turn.failures:
+            turn.failures, turn.not_before = 0, None
+            set_backoff(desk.connection_id, until=None, failures=0)
+
+    def _hold(self, turn: _Turn, hold: Hold) -> None:
+        set_write_hold(turn.desk.connection_id, code=hold.code, sentence=hold.sentence)
+        ability = hold.code.partition(":")[2]
+        turn.desk = replace(
+            turn.desk,
+            paused=turn.desk.paused | {ability},
+            write_hold=hold.sentence,
+            write_hold_code=hold.code,
+        )
+        turn.stopped = turn.stopped or turn.desk.closed
+
+    def _back_off(self, turn: _Turn, away: Unavailable, now: datetime) -> None:
+        turn.failures += 1
+        delay = min(LONGEST_BACKOFF, 2.0 ** min(turn.failures - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+        if away.retry_after is not None:
+            delay = min(3600.0, max(delay, away.retry_after))
+        turn.not_before, turn.stopped = now + timedelta(seconds=delay), True
+        set_backoff(turn.desk.connection_id, until=turn.not_before, failures=turn.failures)
+
+    def _claimable(self, turn: _Turn, limit: int) -> list[Row]:
+        if turn.desk.closed:
+            return []
+        return deliveries.claimable(turn.desk.connection_id, limit, paused=turn.desk.paused)
+
+    def _claim(self, turn: _Turn, now: datetime) -> list[Row]:
+        """Claim the next batch; what must not be sent (any more) goes where its verdict says."""
+        claims = turn.desk.manifest.commands.values() if turn.desk.manifest else ()
+        size = BATCH * max([claim.parallel for claim in claims], default=1)
+        while rows := self._claimable(turn, size):
+            rows = self._cautiously(rows)
+            verdicts = self._judge(turn.desk, rows, now)
+            good = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict.event is Event.QUEUE]
+            bad = [
+                with_reason(row, verdict)
+                for row, verdict in zip(rows, verdicts, strict=True)
+                if verdict.event is not Event.QUEUE
+            ]
+            starts = [
+                change(row, Event.CLAIM, fields={"attempts": row.attempts + 1, "sending_at": now})
+                for row in good
+            ]
+            started = deliveries.apply(turn.desk.practice_id, [*bad, *starts], who=WHO, at=now)
+            claimed = [each.row for each in started if each.move == Event.CLAIM]
+            if claimed:
+                return [
+                    replace(row, delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
+                    for row in claimed
+                ]
+        return []
+
+    def _cautiously(self, rows: list[Row]) -> list[Row]:
+        """What was being sent when the process ended goes alone, so that it alone is to blame the next time."""
+        counts = deliveries.restarts([row.id for row in rows if row.attempts])
+        first = next((at for at, row in enumerate(rows) if counts.get(row.id)), None)
+        rows = rows if first is None else rows[: max(first, 1)]
+        files = [at for at, row in enumerate(rows) if row.command == CommandKind.ADD_DOCUMENT]
+        return rows if len(files) <= MOST_FILES else rows[: files[MOST_FILES]]
+
+    def _judge(self, desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
+        known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
+        return [
+            judge(
+                desk,
+                case_of(row, known.get(row.patient_key)),
+                now,
+                as_if_allowed=row.delivery == Delivery.QUEUED,
+            )
+            for row in rows
+        ]
+
+    def _send(self, turn: _Turn, claimed: Sequence[Row]) -> None:
+        jobs = self._jobs(turn, claimed)
+        parallel = max(self._parallel(turn.desk, row) for row in claimed)
+        kept_at = self._clock.monotonic()
+        self._step("before_sending")
+        answers = send(
+            turn.connector,
+            jobs,
+            parallel=parallel,
+            pool=self._pool,
+            may_send=lambda: self._clock.monotonic() - turn.leased_at < leases.SEND_WITHIN,
+        )
+        for row, answer in answers:
+            self._step("answered")
+            turn.finished.append((row, after_write(row, turn.desk, answer, self._clock.now())))
+            if self._clock.monotonic() - kept_at > KEEP_EVERY:
+                self._exchange(turn, claim=False)
+                kept_at = self._clock.monotonic()
+
+    def _jobs(self, turn: _Turn, claimed: Sequence[Row]) -> list[Job]:
+        jobs: list[Job] = []
+        for row in claimed:
+            try:
+                jobs.append((row, command_of(row, turn.desk, to_send=True)))
+            except Exception as error:  # one row that can't be made into a command must not stop the others
+                turn.finished.append((row, after_write(row, turn.desk, error, self._clock.now())))
+        return jobs
+
+    def _parallel(self, desk: Desk, row: Row) -> int:
+        claim = desk.claim(row.command)
+        return claim.parallel if claim else 1
+
+    def _waits(self, turn: _Turn) -> bool:
+        return turn.not_before is not None and _still(turn.not_before, self._clock.now())
+
+    def _read_back_presses(self, connection_id: int) -> bool:
+        since = self._unread_since.get(connection_id)
+        many = self._unread[connection_id] >= READ_BACK_MANY
+        return many or (since is not None and self._clock.monotonic() - since > READ_BACK_WITHIN)
+
+    def _long_since_look(self, connection_id: int) -> bool:
+        last = self._looked_at.setdefault(connection_id, self._clock.monotonic())
+        return self._clock.monotonic() - last > READ_BACK_WITHIN
+
+    def _has_more(self, turn: _Turn) -> bool:
+        """Whether something may be sent right now."""
+        return not turn.stopped and not self._waits(turn) and bool(self._claimable(turn, 1))
+
+    def _look(self, turn: _Turn) -> None:
+        self._looked_at[turn.desk.connection_id] = self._clock.monotonic()
+        self._unread.pop(turn.desk.connection_id, None)
+        self._unread_since.pop(turn.desk.connection_id, None)
+        self._looker.look(turn.connector, turn.desk)
+
+    def _end(self, turn: _Turn, more: bool) -> DeliverOutcome:
+        now = self._clock.now()
+        work = next(iter(pending([turn.desk.connection_id])), None)
+        look_at = self._look_at(work, now) if work else None
+        if more or (work and work.freed) or (look_at and look_at <= now):
+            return DeliverOutcome(again=True, next_in=0.0)
+        with ledger.turn(turn.desk.practice_id):
+            leases.give_back(turn.desk.connection_id, self._holder)
+        waits = turn.not_before if work and work.sendable and self._waits(turn) else None
+        at = min((each for each in (waits, look_at) if each is not None), default=None)
+        return DeliverOutcome(again=False, next_in=None if at is None else (at - now).total_seconds())
+
+    def _due_at(self, work: Pending, now: datetime) -> datetime | None:
+        send_at = now if work.sendable or work.freed or work.left_behind else None
+        if send_at and work.not_before and not work.freed and _still(work.not_before, now):
+            send_at = work.not_before
+        look_at = self._look_at(work, now)
+        return min((at for at in (send_at, look_at) if at is not None), default=None)
+
+    def _look_at(self, work: Pending, now: datetime) -> datetime | None:
+        looks = [at for at in (work.look_at, work.read_back_at) if at is not None]
+        return self._looker.not_before(work.connection_id, max(now, min(looks))) if looks else None
+
+
+def case_of(row: Row, patient: bool | None) -> Case:
+    """Return what is judged of a row. A status move's patient is known to the PMS in any case."""
+    return Case(
+        kind=row.kind,
+        command=row.command,
+        patient_key=row.patient_key,
+        patient=True if row.kind == APPOINTMENT_STATUS else patient,
+        created_at=row.created_at,
+        sent_before=True,
+    )
+
+
+def _still(not_before: datetime, now: datetime) -> bool:
+    """Whether a time to wait for lies ahead; one that lies absurdly far ahead is a clock that was set back."""
+    return now < not_before < now + _NONSENSE

@@ -1,0 +1,126 @@
+"""Looks in the PMS for what may be there: settles lost answers, and reads back what was taken.
+
+Many at once in one call; where that fails for a reason of one of them, one by one. When the PMS can't be asked,
+everything stays as it is and is asked again later. Must not be in it: sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chartbridge.domain.clock import Clock
+from chartbridge.pms.commands import Command, Receipt
+from chartbridge.pms.connector import Connector
+from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
+from chartbridge.store import deliveries, ledger
+from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.desk import Desk
+from chartbridge.store.models import Delivery
+from chartbridge.writeback.commands import command_of
+from chartbridge.writeback.outcomes import after_look, after_read_back, next_look, not_understood
+from chartbridge.writeback.sentences import sentence
+
+WHO = "chartbridge"
+AT_ONCE = 500
+_LONGEST = 60.0
+_CANT_ASK = (Unavailable, Uncertain, Unauthorised, Misconfigured)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Looking at a connection has failed so often in a row; not before this moment again."""
+
+    until: datetime
+    failures: int
+
+
+class Looker:
+    """Looks for any connection. How long to wait after a failure is kept in memory only: after a restart it asks."""
+
+    def __init__(self, clock: Clock, at_step: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._step = at_step
+        self._waits: dict[int, _Wait] = {}
+
+    def not_before(self, connection_id: int, at: datetime) -> datetime:
+        """Return the later of `at` and the moment until which looking is to wait."""
+        wait = self._waits.get(connection_id)
+        return max(at, wait.until) if wait else at
+
+    def look(self, connector: Connector, desk: Desk) -> None:
+        """Look for everything that is due, as long as the PMS can be asked."""
+        now = self._clock.now()
+        if self.not_before(desk.connection_id, now) > now:
+            return
+        while rows := deliveries.uncertain_due(desk.connection_id, now, AT_ONCE):
+            if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
+                break
+        while rows := deliveries.owed_due(desk.connection_id, now, AT_ONCE):
+            if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
+                break
+
+    def _look_for(self, connector: Connector, desk: Desk, rows: Sequence[Row]) -> bool:
+        """Look for rows of one kind of standing and keep what follows. False where the PMS can't be asked."""
+        commands = [command_of(row, desk, to_send=False) for row in rows]
+        self._step("before_looking")
+        try:
+            found = _ask(connector, commands)
+        except _CANT_ASK as error:
+            self._wait(desk, rows, error)
+            return False
+        self._step("looked")
+        self._waits.pop(desk.connection_id, None)
+        self._keep(desk, rows, found)
+        self._step("looks_kept")
+        return True
+
+    def _keep(self, desk: Desk, rows: Sequence[Row], found: Sequence[Receipt | Exception | None]) -> None:
+        now = self._clock.now()
+        restarts = deliveries.restarts([row.id for row in rows if row.delivery == Delivery.UNCERTAIN])
+        with ledger.turn(desk.practice_id):
+            changes: list[Change] = []
+            for row, answer in zip(rows, found, strict=True):
+                follows = _follows(row, desk, answer, now, restarts.get(row.id, 0))
+                changes += follows
+                if not follows:
+                    deliveries.look_again([row.id], next_look(row, now))
+            deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+
+    def _wait(self, desk: Desk, rows: Sequence[Row], error: PmsError) -> None:
+        earlier = self._waits.get(desk.connection_id)
+        failures = earlier.failures + 1 if earlier else 1
+        delay = min(_LONGEST, 2.0 ** min(failures, 10))
+        self._waits[desk.connection_id] = _Wait(self._clock.now() + timedelta(seconds=delay), failures)
+        reason = sentence("cannot_look", why=error.safe_message)
+        with ledger.turn(desk.practice_id):
+            deliveries.say_why([row.id for row in rows], code="cannot_look", reason=reason)
+
+
+def _ask(connector: Connector, commands: Sequence[Command]) -> Sequence[Receipt | Exception | None]:
+    try:
+        return connector.landed_all(commands)
+    except _CANT_ASK:
+        raise
+    except Exception:  # one of them can't be looked for; the others must not suffer for it
+        return [_ask_one(connector, command) for command in commands]
+
+
+def _ask_one(connector: Connector, command: Command) -> Receipt | Exception | None:
+    try:
+        return connector.landed(command)
+    except _CANT_ASK:
+        raise
+    except Exception as error:  # judged by its class
+        return error
+
+
+def _follows(
+    row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, restarts: int
+) -> tuple[Change, ...]:
+    if isinstance(answer, Exception):
+        return (not_understood(row, answer),)
+    if row.delivery == Delivery.UNCERTAIN:
+        return after_look(row, desk, answer, now, restarts)
+    return after_read_back(row, desk, answer, now)

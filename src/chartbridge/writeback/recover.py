@@ -1,0 +1,50 @@
+"""After a process has ended: what it was sending may be in the PMS, so it becomes uncertain and is looked for.
+
+Must not be in it: looking, sending.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from chartbridge.domain.clock import Clock
+from chartbridge.store import deliveries, leases, ledger
+from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.desk import Desk, read_desk
+from chartbridge.store.models import Connection, Delivery
+from chartbridge.writeback.changes import CLEAR, change
+from chartbridge.writeback.outcomes import settle_time
+from chartbridge.writeback.sentences import sentence
+from chartbridge.writeback.states import Event
+
+WHO = "chartbridge"
+
+
+def recover(clock: Clock) -> int:
+    """At the start of a process: every `sending` that nobody living tends becomes `uncertain`. Returns how many."""
+    leases.free_dead()
+    now = clock.now()
+    elsewhere = leases.held_elsewhere(now)
+    touched = 0
+    for connection_id, practice_id in Connection.objects.order_by("id").values_list("id", "practice_id"):
+        if connection_id in elsewhere or not deliveries.in_flight(connection_id):
+            continue
+        desk = read_desk(connection_id)
+        with ledger.turn(practice_id):
+            changes = [left_behind(row, desk, now) for row in deliveries.in_flight(connection_id)]
+            touched += len(deliveries.apply(practice_id, changes, who=WHO, at=now))
+    return touched
+
+
+def left_behind(row: Row, desk: Desk, now: datetime) -> Change:
+    """Return the change for a row at `sending` whose deliverer has ended: look once the attempt can't land any more."""
+    assert row.delivery == Delivery.SENDING
+    began = min(row.sending_at or now, now)
+    due_at = max(now, began + settle_time(desk, row) + timedelta(seconds=leases.SEND_WITHIN))
+    fields = {
+        **CLEAR,
+        "reason_code": "looking",
+        "reason": sentence("looking", pms=desk.pms),
+        "due_at": due_at,
+    }
+    return change(row, Event.RESTART, fields=fields)
