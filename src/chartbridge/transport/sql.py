@@ -110,7 +110,7 @@ class Sql:
     def _run(self, statement: str, args: Sequence[object]) -> Rows:
         cursor = self._cursor or self._open()
         cursor.execute(statement, args or None)
-        return cursor.fetchall()  # type: ignore[return-value]
+        return cursor.fetchall()
 
     def _open(self) -> Cursor:
         place = self._address
@@ -122,7 +122,7 @@ class Sql:
             password=place.password,
             database=place.database,
             charset="utf8mb4",
-            conv=encoders,  # no decoders: every column is text
+            conv=dict(encoders),  # type: ignore[arg-type]  # no decoders: every column is text
             autocommit=True,
             connect_timeout=int(self._connect_s),
             read_timeout=self._statement_s + 5,

@@ -171,7 +171,7 @@ class ScheduleReader:
             told = self._decode_history(history, {row[0]: row for row in rows}, found)
             self._sightings([row for row in rows if row[0] not in told], found)
         deleted = {row[1] or "" for row in history if row[_HISTORY_ACTION] in DELETED_ACTIONS}
-        found.gone += [Gone(key=key) for key in sorted(deleted - present)]  # type: ignore[operator]
+        found.gone += [Gone(key=key) for key in sorted(deleted - present)]
         cursor = replace(held, feed=news.state, day=self._follow_day(stream, held, touched, rows, now))
         return self._page(found, cursor, more=news.more or held.scan is not None)
 

@@ -1,0 +1,222 @@
+"""Speaking to Open Dental's API in its own words: addresses, header, pages, what a status code means.
+
+It knows no patient and no meaning: objects go in and out as the API has them.
+Must not be in it: retrying, translating (codec), which call is made when.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from chartbridge.connectors.open_dental.codec import moment
+from chartbridge.connectors.open_dental.settings import ApiAccess
+from chartbridge.domain.clock import Clock
+from chartbridge.pms.errors import (
+    PmsError,
+    Refused,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+    Unreadable,
+)
+from chartbridge.transport.http import Answer, Http
+from chartbridge.transport.throttle import shared_throttle
+
+NAME = "Open Dental's API"
+PAGE_OVERLAP = 10  # rows move between pages while they are read: neighbouring pages share some
+CLOCK_KEPT_S = 900.0
+Item = dict[str, Any]
+Version = tuple[int, ...]
+
+# Names of fields that an explanation may repeat; nothing else of the vendor's text is ever shown.
+_FIELDS = re.compile(
+    r"\b(PatNum|AptNum|CommType|commType|CommDateTime|Note|Mode_|SentOrReceived|defNum|DefNum|DocCategory|"
+    r"rawBase64|extension|Description|DateCreated|ImgType|FKey|VerifyType|DateLastVerified|ProvNum|Patient|"
+    r"Appointment|Document|version)\b"
+)
+_FAULTS = re.compile(
+    r"\b(is required|is invalid|invalid|not found|required|too long|not allowed|deleted|hidden)\b", re.I
+)
+
+
+class NotThere(Refused):
+    """404 or 410: the record isn't in Open Dental."""
+
+
+class OpenDentalApi:
+    """One office's API. May be used from several threads."""
+
+    def __init__(self, access: ApiAccess, clock: Clock) -> None:
+        self.access = access
+        self._clock = clock
+        self._http = Http(
+            access.address,
+            name=NAME,
+            setting="api_address",
+            headers={
+                "Authorization": f"ODFHIR {access.developer_key}/{access.customer_key}",
+                "Content-Type": "application/json",
+            },
+            throttle=shared_throttle(f"{access.address} {access.customer_key}", access.interval),
+        )
+        self._lock = threading.Lock()
+        self._version: Version | None = None
+        self._offset = timedelta()
+        self._offset_until = -1.0
+
+    def get(self, path: str, *, ability: str, **params: str) -> Any:
+        """GET one resource. Raises `NotThere`, `Unauthorised`, `Refused`, `Unavailable`, `Unreadable`."""
+        answer = self._http.read("GET", path, params)
+        if answer.status != 200:
+            raise self._no(answer, ability, writes=False)
+        return answer.json()
+
+    def items(self, path: str, *, ability: str, **params: str) -> list[Item]:
+        """GET a list that fits one answer."""
+        return _objects(self.get(path, ability=ability, **params), path)
+
+    def pages(self, path: str, *, ability: str, **params: str) -> Iterator[list[Item]]:
+        """GET a list page by page until one is short."""
+        offset = 0
+        while True:
+            items, following = self.page(path, offset, ability=ability, **params)
+            yield items
+            if following is None:
+                return
+            offset = following
+
+    def page(self, path: str, offset: int, *, ability: str, **params: str) -> tuple[list[Item], int | None]:
+        """GET one page of a list; the offset of the next, or None after the last."""
+        limit = self.access.page
+        items = self.items(path, ability=ability, Limit=str(limit), Offset=str(offset), **params)
+        return items, offset + limit - PAGE_OVERLAP if len(items) >= limit else None
+
+    def send(self, method: str, path: str, body: Mapping[str, object], *, ability: str) -> Item:
+        """POST or PUT once; the object that came back, or {} where nothing did."""
+        answer = self._http.write(method, path, body)
+        if answer.status not in (200, 201, 204):
+            raise self._no(answer, ability, writes=True)
+        if not answer.content.strip():
+            return {}
+        try:
+            made = answer.json()
+        except Unreadable:  # it was taken all the same; the writeback will look
+            return {}
+        return made if isinstance(made, dict) else {}
+
+    def version(self) -> Version:
+        """Open Dental's version, asked once."""
+        if self._version is None:
+            text = self.preference("ProgramVersion") or self.preference("DataBaseVersion")
+            parts = re.findall(r"\d+", text)
+            if not parts:
+                raise Unreadable("Open Dental did not say its version.", evidence="preference ProgramVersion")
+            self._version = tuple(int(part) for part in parts[:4])
+        return self._version
+
+    def preference(self, name: str) -> str:
+        """One of Open Dental's preferences, or empty."""
+        for item in self.items("preferences", ability="connection", PrefName=name):
+            if item.get("PrefName") == name:
+                return str(item.get("ValueString") or "")
+        return ""
+
+    def server_local(self) -> datetime:
+        """The server's wall time now. Its distance to ours is asked every quarter of an hour."""
+        with self._lock:
+            if self._clock.monotonic() >= self._offset_until:
+                self._learn_offset()
+            return self._clock.now().replace(tzinfo=None) + self._offset
+
+    def offset(self) -> timedelta:
+        """The server's wall time minus UTC."""
+        self.server_local()
+        return self._offset
+
+    def heard(self, items: list[Item]) -> str:
+        """The server's wall time that came with some rows, or empty."""
+        value = items[0].get("serverDateTime") if items else ""
+        return value if isinstance(value, str) else ""
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _learn_offset(self) -> None:
+        shown = self.heard(self.items("providers", ability="connection", Limit="1"))
+        ours = self._clock.now().replace(tzinfo=None)
+        try:
+            server = moment(shown)
+        except ValueError:
+            server = None
+        if server is None:
+            raise Unreadable("Open Dental's API did not say its time.", evidence="providers.serverDateTime")
+        quarters = round((server - ours).total_seconds() / 900)  # every zone is whole quarters of an hour
+        self._offset = timedelta(seconds=900 * quarters)
+        self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S
+
+    def _no(self, answer: Answer, ability: str, *, writes: bool) -> PmsError:
+        said = answer.content[:2000].decode("utf-8", "replace")
+        status = answer.status
+        if status == 429 or (status == 503 and (answer.retry_after() is not None or not writes)):
+            return Unavailable(f"{NAME} asked to wait.", retry_after=answer.retry_after() or 5.0)
+        if status == 401:
+            return _not_allowed(said, ability)
+        if status in (404, 410):
+            return NotThere(f"{NAME} does not know this record (any more).", reason=_reason(said))
+        if status == 400:
+            return _bad_request(said, ability, writes=writes)
+        if 300 <= status < 500:
+            return Unreadable(
+                f"{NAME} gave an answer that is not known. Check the address on the PMS Connection page.",
+                evidence=f"status {status}",
+            )
+        if writes:
+            return Uncertain(f"{NAME} failed while it worked on this. It will be looked up.")
+        return Unavailable(f"{NAME} failed. It will be asked again.", retry_after=answer.retry_after())
+
+
+def _not_allowed(said: str, ability: str) -> Unauthorised:
+    if "permission" in said.lower():
+        return Unauthorised(
+            "The key has no permission for this. In Open Dental's developer portal, give this office's key the "
+            "permission that is named on the PMS Connection page.",
+            ability=ability,
+        )
+    return Unauthorised(
+        f"{NAME} does not accept the keys. Check both keys, and in Open Dental under Setup > Advanced Setup > API "
+        "that this office's key is switched on.",
+        ability="all",
+    )
+
+
+def _bad_request(said: str, ability: str, *, writes: bool) -> PmsError:
+    lower = said.lower()
+    if "econnector" in lower or "timed out" in lower or "timeout" in lower:
+        if writes:
+            return Uncertain(f"{NAME} could not reach the office. It will be looked up.")
+        return Unavailable(f"{NAME} could not reach the office. Check that the eConnector runs there.")
+    if "version" in lower:
+        needed = re.search(r"\b\d+(?:\.\d+)+\b", said)
+        return Unauthorised(
+            "This needs a newer Open Dental"
+            + (f": version {needed.group()} or later." if needed else ".")
+            + " Ask the office to update it.",
+            ability=ability,
+        )
+    return Refused(f"{NAME} refused this.", reason=_reason(said))
+
+
+def _reason(said: str) -> str:
+    """The vendor's reason without a value of anybody's: known field names and known faults only."""
+    field, fault = _FIELDS.search(said), _FAULTS.search(said)
+    return " ".join(part.group() for part in (field, fault) if part)
+
+
+def _objects(value: Any, path: str) -> list[Item]:
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return value
+    raise Unreadable(f"{NAME} gave an answer of another shape than expected.", evidence=path.split("/")[0])

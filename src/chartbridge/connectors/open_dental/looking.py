@@ -1,0 +1,216 @@
+"""Looking whether writes are there: by patient and marker, in the database by key, else through the API.
+
+"Not there" is only said after every place where it could be was read. Writes nothing.
+Must not be in it: what follows from the answer (the writeback decides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+
+from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
+from chartbridge.connectors.open_dental.codec import Texts, texts
+from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
+from chartbridge.connectors.open_dental.codec_write import (
+    document_receipt,
+    local_text,
+    note_receipt,
+    whole,
+)
+from chartbridge.connectors.open_dental.database import Database, as_text
+from chartbridge.connectors.open_dental.statements import COMMLOG_FIELDS
+from chartbridge.connectors.open_dental.writing import Writer
+from chartbridge.pms.commands import (
+    AddDocument,
+    AddNote,
+    Command,
+    MarkInsuranceVerified,
+    Receipt,
+    SetAppointmentStatus,
+)
+from chartbridge.pms.errors import Refused
+
+AROUND = timedelta(days=2)
+RECENT = timedelta(minutes=10)
+NO_OFFSET = timedelta()
+_NOTE = COMMLOG_FIELDS.index("Note")
+_NAME = DOCUMENT_FIELDS.index("Description")
+_VERIFY_FIELDS = ("InsVerifyNum", "DateLastVerified", "Note", "SecDateTEdit")
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts differ in nothing but white space: the API shows line ends as spaces."""
+    return " ".join(one.split()) == " ".join(other.split())
+
+
+class DatabaseLooker:
+    """Looks in the tables; many notes in one round trip."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
+        """One receipt or None for each, in their order."""
+        notes = [each for each in commands if isinstance(each, AddNote)]
+        found = self._notes_about(notes)
+        return [
+            found.get(each.marker) or self._note(each) if isinstance(each, AddNote) else self._other(each)
+            for each in commands
+        ]
+
+    def _notes_about(self, notes: Sequence[AddNote]) -> dict[str, Receipt]:
+        if not notes:
+            return {}
+        low = min(each.occurred_at for each in notes).astimezone(UTC).replace(tzinfo=None) - AROUND
+        high = max(each.occurred_at for each in notes).astimezone(UTC).replace(tzinfo=None) + AROUND
+        people = sorted({str(whole(each.patient_key, "patient")) for each in notes})
+        rows = self._db.rows("notes_about", (as_text(low), as_text(high)), among=people)
+        found: dict[str, Receipt] = {}
+        for each in notes:
+            row = next(
+                (row for row in rows if row[1] == each.patient_key and each.marker in (row[_NOTE] or "")),
+                None,
+            )
+            if row is not None:
+                found[each.marker] = _note(row)
+        return found
+
+    def _note(self, command: AddNote) -> Receipt | None:
+        """At any time: someone may have changed the note's date in the chart."""
+        rows = self._db.rows("notes_of", (command.patient_key, f"%{command.marker}%"))
+        return _note(rows[0]) if rows else None
+
+    def _other(self, command: Command) -> Receipt | None:
+        if isinstance(command, AddDocument):
+            rows = self._db.rows("papers_of", (whole(command.patient_key, "patient"), f"%{command.marker}%"))
+            return document_receipt(rows[0], utc_stamps=True, offset=NO_OFFSET) if rows else None
+        if isinstance(command, SetAppointmentStatus):
+            key = str(whole(command.appointment_key, "appointment"))
+            rows = self._db.rows("status_of", among=[key])
+            if rows and rows[0][2] == command.status_key:
+                return _status(key, rows[0][1] or "", command.status_key)
+            return None
+        assert isinstance(command, MarkInsuranceVerified)
+        plan = command.plan_key or self._primary_plan(command.patient_key)
+        return _verification(self._db.rows("verified", (plan,)), command) if plan else None
+
+    def _primary_plan(self, patient_key: str) -> str:
+        rows = self._db.rows("plans_of", (whole(patient_key, "patient"),))
+        return rows[0][0] or "" if rows else ""
+
+
+class ApiLooker:
+    """Looks through the API, with as few calls as it allows."""
+
+    def __init__(self, api: OpenDentalApi, writer: Writer) -> None:
+        self._api, self._writer = api, writer
+
+    def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
+        """One receipt or None for each, in their order; notes and documents are asked once per patient."""
+        notes = self._notes([each for each in commands if isinstance(each, AddNote)])
+        papers = self._papers([each for each in commands if isinstance(each, AddDocument)])
+        found: list[Receipt | None] = []
+        for each in commands:
+            if isinstance(each, AddNote):
+                found.append(notes.get(each.marker))
+            elif isinstance(each, AddDocument):
+                found.append(papers.get(each.marker))
+            elif isinstance(each, SetAppointmentStatus):
+                found.append(self._status(each))
+            else:
+                found.append(self._verification(each))
+        return found
+
+    def _notes(self, commands: Sequence[AddNote]) -> dict[str, Receipt]:
+        """From 25.1.13 the newest notes of everybody come in one list; whoever isn't in it is asked for alone."""
+        found: dict[str, Receipt] = {}
+        people = {each.patient_key for each in commands}
+        if len(people) > 2 and self._api.version() >= (25, 1, 13):
+            since = local_text(self._api.server_local() - RECENT)
+            self._match(commands, found, DateTStamp=since)
+        for patient_key in sorted(people):
+            theirs = [
+                each for each in commands if each.patient_key == patient_key and each.marker not in found
+            ]
+            if theirs:
+                self._match(theirs, found, PatNum=str(whole(patient_key, "patient")))
+        return found
+
+    def _match(self, commands: Sequence[AddNote], found: dict[str, Receipt], **params: str) -> None:
+        offset = self._api.offset()
+        for items in self._pages("commlogs", "add_note", params):
+            for row in items:
+                note = row[_NOTE] or ""
+                for each in commands:
+                    if each.marker in note and row[1] == each.patient_key:
+                        found[each.marker] = note_receipt(row, utc_stamps=False, offset=offset)
+
+    def _papers(self, commands: Sequence[AddDocument]) -> dict[str, Receipt]:
+        found: dict[str, Receipt] = {}
+        offset = self._api.offset() if commands else NO_OFFSET
+        for patient_key in sorted({each.patient_key for each in commands}):
+            params = {"PatNum": str(whole(patient_key, "patient"))}
+            for items in self._pages("documents", "add_document", params, fields=DOCUMENT_FIELDS):
+                for row in items:
+                    for each in commands:
+                        if each.patient_key == patient_key and each.marker in (row[_NAME] or ""):
+                            found[each.marker] = document_receipt(row, utc_stamps=False, offset=offset)
+        return found
+
+    def _pages(
+        self, path: str, ability: str, params: dict[str, str], fields: Sequence[str] = COMMLOG_FIELDS
+    ) -> list[list[Texts]]:
+        try:
+            return [
+                [texts(item, fields) for item in items]
+                for items in self._api.pages(path, ability=ability, **params)
+            ]
+        except NotThere:
+            return []  # a patient that isn't there has no notes
+        except Refused as error:
+            if "Patient" in error.reason or "PatNum" in error.reason:
+                return []
+            raise
+
+    def _status(self, command: SetAppointmentStatus) -> Receipt | None:
+        try:
+            now = self._writer.status_now(command)
+        except Refused:
+            return None
+        return now if now.text == command.status_key else None
+
+    def _verification(self, command: MarkInsuranceVerified) -> Receipt | None:
+        try:
+            plan = command.plan_key or self._writer.primary_plan(command.patient_key)
+        except Refused:
+            return None
+        params = {"VerifyType": "PatientEnrollment"}
+        if self._api.version() >= (24, 4, 17):
+            params["FKey"] = plan
+        else:
+            params["SecDateTEdit"] = command.verified_on.isoformat() + " 00:00:00"
+        rows: list[Texts] = []
+        for items in self._api.pages("insverifies", ability="mark_insurance_verified", **params):
+            rows += [texts(item, _VERIFY_FIELDS) for item in items if str(item.get("FKey")) == plan]
+        return _verification(rows, command)
+
+
+def _note(row: Texts) -> Receipt:
+    return note_receipt(row, utc_stamps=True, offset=NO_OFFSET)
+
+
+def _status(key: str, patient_key: str, status_key: str) -> Receipt:
+    return Receipt(record=f"appointment {key}", patient_key=patient_key, text=status_key, seen=True)
+
+
+def _verification(rows: Sequence[Texts], command: MarkInsuranceVerified) -> Receipt | None:
+    """Verified on that day, and with that note where there was one. A later verification has moved the note on."""
+    day = command.verified_on.isoformat()
+    for row in rows:
+        verified, note = (row[1] or "")[:10], row[2] or ""
+        if verified == day and (not command.note or command.marker in note or same_text(note, command.note)):
+            return Receipt(
+                record=f"insverify {row[0]}", patient_key=command.patient_key, text=note, seen=True
+            )
+    return None

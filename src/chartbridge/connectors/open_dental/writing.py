@@ -1,0 +1,158 @@
+"""Carrying out commands: through the API only, each once. Open Dental forbids writes to its database.
+
+Must not be in it: repeating, looking whether an earlier attempt landed (looking).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
+from chartbridge.connectors.open_dental.codec import texts
+from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
+from chartbridge.connectors.open_dental.codec_write import (
+    answer_row,
+    document_body,
+    document_receipt,
+    note_body,
+    note_receipt,
+    verification_bodies,
+    whole,
+)
+from chartbridge.connectors.open_dental.database import Database
+from chartbridge.connectors.open_dental.statements import COMMLOG_FIELDS
+from chartbridge.connectors.open_dental.words import VERSION_NEEDED
+from chartbridge.pms.commands import (
+    AddDocument,
+    AddNote,
+    Command,
+    MarkInsuranceVerified,
+    Receipt,
+    SetAppointmentStatus,
+)
+from chartbridge.pms.errors import Conflict, PmsError, Refused, Unauthorised, Uncertain
+
+_GONE = "This appointment is no longer in Open Dental."
+_OTHER = "This appointment now belongs to another patient in Open Dental."
+
+
+class Writer:
+    """Writes for one office. `database` is there where it is read: it converts times exactly."""
+
+    def __init__(self, api: OpenDentalApi, database: Database | None) -> None:
+        self._api, self._db = api, database
+
+    def write(self, command: Command) -> Receipt:
+        """Carry it out once."""
+        self._new_enough(command.kind.value)
+        if isinstance(command, AddNote):
+            return self._note(command)
+        if isinstance(command, AddDocument):
+            return self._document(command)
+        if isinstance(command, SetAppointmentStatus):
+            return self._status(command)
+        return self._verification(command)
+
+    def _note(self, command: AddNote) -> Receipt:
+        offset = (
+            self._api.offset()
+        )  # before the write: whatever fails until then has provably written nothing
+        body = note_body(command, self._local(command.occurred_at, offset))
+        made = self._api.send("POST", "commlogs", body, ability="add_note")
+        row = answer_row(made, COMMLOG_FIELDS)
+        receipt = note_receipt(row, utc_stamps=False, offset=offset, seen=False)
+        return _for(receipt, command.patient_key)
+
+    def _document(self, command: AddDocument) -> Receipt:
+        offset = self._api.offset()
+        body = document_body(command, self._local(command.occurred_at, offset))
+        made = self._api.send("POST", "documents/Upload", body, ability="add_document")
+        row = answer_row(made, DOCUMENT_FIELDS)
+        receipt = document_receipt(row, utc_stamps=False, offset=offset, seen=False)
+        return _for(receipt, command.patient_key)
+
+    def _status(self, command: SetAppointmentStatus) -> Receipt:
+        key = str(whole(command.appointment_key, "appointment"))
+        wanted = whole(command.status_key, "appointment_status")
+        current = self.status_now(command)
+        if current.text == command.status_key:
+            return current
+        if command.expected_key and current.text != command.expected_key:
+            raise Conflict(
+                "The status was changed in Open Dental meanwhile. Choose again.", current=current.text
+            )
+        self._api.send(
+            "PUT", f"appointments/{key}/Confirm", {"defNum": wanted}, ability="set_appointment_status"
+        )
+        return Receipt(
+            record=f"appointment {key}", patient_key=command.patient_key, text=command.status_key, seen=False
+        )
+
+    def status_now(self, command: SetAppointmentStatus) -> Receipt:
+        """The appointment's present status. Raises `Refused` where it is gone or another patient's."""
+        key = str(whole(command.appointment_key, "appointment"))
+        try:
+            item = self._api.get(f"appointments/{key}", ability="set_appointment_status")
+        except NotThere:
+            raise Refused(_GONE, reason="Appointment not found") from None
+        _, patient_key, status = texts(item, ("AptNum", "PatNum", "Confirmed"))
+        if command.patient_key and patient_key != command.patient_key:
+            raise Refused(_OTHER, reason="PatNum is invalid")
+        return Receipt(
+            record=f"appointment {key}", patient_key=patient_key or "", text=status or "", seen=True
+        )
+
+    def _verification(self, command: MarkInsuranceVerified) -> Receipt:
+        plan = command.plan_key or self.primary_plan(command.patient_key)
+        row: dict[str, object] = {}
+        for step, body in enumerate(verification_bodies(command, plan)):
+            try:
+                row = self._api.send("PUT", "insverifies", body, ability="mark_insurance_verified")
+            except PmsError as error:
+                if step == 0:
+                    raise
+                raise Uncertain("Only a part of the verification may have been taken.") from error
+        number = row.get("InsVerifyNum")
+        return Receipt(
+            record=f"insverify {number}" if number else "",
+            patient_key=command.patient_key,
+            text=command.note,
+            seen=False,
+        )
+
+    def primary_plan(self, patient_key: str) -> str:
+        """The patient's plan that pays first. Raises `Refused` where there is none."""
+        items = self._api.items(
+            "patplans", ability="mark_insurance_verified", PatNum=str(whole(patient_key, "patient"))
+        )
+        rows = sorted(
+            (texts(item, ("Ordinal", "PatPlanNum")) for item in items), key=lambda row: int(row[0] or 99)
+        )
+        if not rows:
+            raise Refused(
+                "The patient has no insurance plan in Open Dental. Add one there, then send this again.",
+                reason="no plan",
+            )
+        return rows[0][1] or ""
+
+    def _new_enough(self, ability: str) -> None:
+        needed = VERSION_NEEDED[ability]
+        if self._api.version() < needed:
+            raise Unauthorised(
+                f"This needs Open Dental {'.'.join(map(str, needed))} or newer; this office has "
+                f"{'.'.join(map(str, self._api.version()))}. Ask the office to update it.",
+                ability=ability,
+            )
+
+    def _local(self, at: datetime, offset: timedelta) -> datetime:
+        """The office's wall time of a moment; from the API alone, by its present distance to UTC."""
+        if self._db is not None:
+            return self._db.local_time(at)
+        return at.astimezone(UTC).replace(tzinfo=None) + offset
+
+
+def _for(receipt: Receipt, patient_key: str) -> Receipt:
+    """An answer without a body still is an answer about this patient."""
+    if receipt.patient_key:
+        return receipt
+    return Receipt(record=receipt.record, patient_key=patient_key, text=receipt.text, seen=False)
