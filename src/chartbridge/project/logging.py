@@ -89,6 +89,8 @@ def configure(*, stream: Any = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *ours],
+            use_get_message=False,
+            pass_foreign_args=True,
             processors=[_reduce, structlog.stdlib.ProcessorFormatter.remove_processors_meta, _allow, look],
         )
     )
@@ -118,12 +120,18 @@ def _reduce(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Muta
     if fault is not None:
         event["error"] = type(fault).__name__
         event["place"] = place_of(fault)
-    if record is not None and not event.get("_from_structlog") and not record.name.startswith("chartbridge"):
-        event["event"] = "library"
-        event.setdefault("place", f"{Path(record.pathname).name}:{record.lineno}")
-        # Without arguments a message may have been put together with an f-string: then it is left out.
-        if record.args and isinstance(record.msg, str):
-            event["template"] = record.msg
+    values = event.pop("positional_args", None)
+    if record is None or event.get("_from_structlog"):
+        return event
+    said = str(event["event"])
+    if record.name.startswith("chartbridge"):
+        event["event"] = said % values if values else said
+        return event
+    event["event"] = "library"
+    event.setdefault("place", f"{Path(record.pathname).name}:{record.lineno}")
+    # Without arguments a message may have been put together with an f-string: then it is left out.
+    if values:
+        event["template"] = said
     return event
 
 
