@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pymysql
@@ -26,6 +26,10 @@ from chartbridge.sandbox.open_dental.clock import PracticeClock
 from chartbridge.sandbox.open_dental.schema import Schema, mariadb_ddl, sqlite_ddl
 
 Row = dict[str, Any]
+if TYPE_CHECKING:
+    Link = pymysql.connections.Connection[pymysql.cursors.Cursor]
+else:
+    Link = pymysql.connections.Connection
 
 _AS_TEXT = (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME, FIELD_TYPE.NEWDATE)
 
@@ -42,6 +46,7 @@ class Database(ABC):
         self.lock = threading.RLock()
         self.random_keys: random.Random | None = None
         self._inserts: dict[str, tuple[str, Row]] = {}
+        self._moment = ""
 
     @abstractmethod
     def rows(self, sql: str, *values: object) -> list[Row]:
@@ -58,6 +63,19 @@ class Database(ABC):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """Several statements at once; where the engine has no transactions, only the lock."""
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Everything inside happens at one NOW(), and nothing of another thread in between."""
+        with self.lock:
+            if self._moment:
+                yield
+                return
+            self._moment = self.now()
+            try:
+                yield
+            finally:
+                self._moment = ""
 
     @abstractmethod
     def create_tables(self) -> None:
@@ -183,7 +201,8 @@ class SqliteDatabase(Database):
             self._link.executemany(sql, rows)
 
     def now(self) -> str:
-        return self.clock.text()
+        with self.lock:
+            return self._moment or self.clock.text()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -222,10 +241,10 @@ class SqliteDatabase(Database):
 class MariaDatabase(Database):
     """A practice on a real server; the clock is the server's, unless it was jumped for this session."""
 
-    def __init__(self, url: str, schema: Schema, clock: PracticeClock, *, engine: str = "MyISAM") -> None:
+    def __init__(self, link: Link, schema: Schema, clock: PracticeClock, *, engine: str = "MyISAM") -> None:
         super().__init__(schema, clock)
         self.engine = engine
-        self._link = connect(url)
+        self._link = link
         self._sql: dict[str, str] = {}
         self._stamped = False
 
@@ -244,15 +263,11 @@ class MariaDatabase(Database):
             cursor.executemany(self._words(sql), rows)
 
     def now(self) -> str:
-        return str(self.value("SELECT NOW()"))
+        with self.lock:
+            return self._moment or str(self.value("SELECT NOW()"))
 
     def transaction(self) -> AbstractContextManager[None]:
-        return self._held()
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with self.lock:
-            yield
+        return self.one_moment()
 
     def create_tables(self) -> None:
         there = {next(iter(r.values())) for r in self.rows("SHOW TABLES")}
@@ -292,7 +307,7 @@ def open_database(
     """Open `mysql://user:password@host:port/name`, `sqlite:///path` or a plain path."""
     clock = clock or PracticeClock()
     if url.startswith(("mysql://", "mariadb://")):
-        return MariaDatabase(url, schema, clock, engine=engine)
+        return MariaDatabase(connect(url), schema, clock, engine=engine)
     return SqliteDatabase(sqlite_path(url), schema, clock)
 
 
@@ -301,7 +316,7 @@ def sqlite_path(url: str) -> str:
     return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url
 
 
-def connect(url: str) -> pymysql.connections.Connection[pymysql.cursors.Cursor]:
+def connect(url: str) -> Link:
     """Connect to MariaDB or MySQL; times come as text, sql_mode is '' as the vendor's program sets it."""
     parts = urlsplit(url)
     converters = {k: v for k, v in conversions.items() if k not in _AS_TEXT}

@@ -161,7 +161,8 @@ class Service:
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
             body=_json(body) if verb in ("POST", "PUT") else {},
         )
-        return method.handle(call)
+        with self.db.one_moment():
+            return method.handle(call)
 
     def _method(self, verb: str, rest: str) -> tuple[Method, tuple[int, ...]]:
         segments, numbers = [], []
