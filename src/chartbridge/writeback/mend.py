@@ -1,0 +1,233 @@
+"""What people do about writebacks that did not go through: retry, one or all alike; back-fill; let go.
+
+Whatever may already be in the chart is looked for before it is sent again. Must not be in it: sending.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from chartbridge.domain.clock import Clock, SystemClock
+from chartbridge.pms.manifest import Repeat
+from chartbridge.store import deliveries, ledger
+from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.desk import Desk, clear_write_hold, connection_for_writing, read_desk
+from chartbridge.store.models import Activity, Connection, Delivery, Seen, Writeback
+from chartbridge.store.wake import Lane, wake
+from chartbridge.writeback.changes import CLEAR, change
+from chartbridge.writeback.deliver import case_of
+from chartbridge.writeback.enqueue import given_of
+from chartbridge.writeback.planning import Planned, plan, row_of
+from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
+from chartbridge.writeback.rules import Verdict, judge
+from chartbridge.writeback.sentences import sentence
+from chartbridge.writeback.states import Event, allows, state_of
+
+__all__ = [
+    "Problem",
+    "Rehearsal",
+    "back_fill",
+    "dismiss",
+    "free_after_setting",
+    "patients_changed",
+    "rehearse",
+    "retry",
+    "retry_alike",
+]
+
+_MENDABLE = (Delivery.HELD, Delivery.PARKED, Delivery.REFUSED)
+_BY_SETTINGS = (
+    "connection_off",
+    "writing_off",
+    "no_provider",
+    "provider_inactive",
+    "no_note_type",
+    "note_type_gone",
+    "no_document_type",
+    "document_type_gone",
+    "not_supported",
+    "too_old",
+    "unauthorised",
+    "misconfigured",
+    "unknown_patient",
+)
+_MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "wrong_patient"}
+_UNWRITTEN = {"no_connection", "text_too_long"}
+_PIECE = 1000
+
+
+def retry(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """Send these again, or look first where they may have been taken. Returns how many go on."""
+    now = (clock or SystemClock()).now()
+    with ledger.turn(practice_id):
+        rows = deliveries.rows_of(practice_id, writeback_ids)
+        rows += _under_the_same_pause(rows)
+        freed = _free_all(practice_id, rows, who, now)
+        for connection_id in {row.connection_id for row in rows if row.connection_id}:
+            _resume(connection_id)
+    return freed
+
+
+def retry_alike(practice_id: int, reason_code: str, who: str, *, clock: Clock | None = None) -> int:
+    """Retry everything that stands for the same reason. Returns how many go on."""
+    rows = Writeback.objects.filter(practice_id=practice_id, reason_code=reason_code)
+    waiting = rows.filter(delivery__in=_MENDABLE) | rows.filter(delivery=Delivery.TAKEN, seen=Seen.MISSING)
+    ids = list(waiting.order_by("id").values_list("id", flat=True))
+    pieces = [ids[at : at + _PIECE] for at in range(0, len(ids), _PIECE)]
+    return sum(retry(practice_id, piece, who, clock=clock) for piece in pieces)
+
+
+def free_after_setting(connection_id: int, who: str, *, clock: Clock | None = None) -> int:
+    """After a setting was saved: let go on what only waited for it. Returns how many go on."""
+    now = (clock or SystemClock()).now()
+    practice_id = read_desk(connection_id).practice_id
+    with ledger.turn(practice_id):
+        clear_write_hold(connection_id)
+        rows = deliveries.standing(connection_id=connection_id, deliveries=_MENDABLE, codes=_BY_SETTINGS)
+        freed = _free_all(practice_id, [*deliveries.without_connection(practice_id), *rows], who, now)
+        wake(connection_id, Lane.WRITE)
+    return freed
+
+
+def patients_changed(connection_id: int, keys: Sequence[str], *, clock: Clock | None = None) -> int:
+    """After patients were read: let go on what was held because they were unknown. Returns how many go on."""
+    now = (clock or SystemClock()).now()
+    practice_id = read_desk(connection_id).practice_id
+    with ledger.turn(practice_id):
+        wanted = set(keys)
+        held = deliveries.standing(
+            connection_id=connection_id, deliveries=[Delivery.HELD], codes=["unknown_patient"]
+        )
+        freed = _free_all(practice_id, [row for row in held if row.patient_key in wanted], "chartbridge", now)
+        if freed:
+            wake(connection_id, Lane.WRITE)
+    return freed
+
+
+def back_fill(connection_id: int, kind: str, since: datetime, who: str, *, clock: Clock | None = None) -> int:
+    """Write what was skipped because its type was not allowed, from `since` on. Returns how many go on."""
+    now = (clock or SystemClock()).now()
+    practice_id = read_desk(connection_id).practice_id
+    freed = 0
+    with ledger.turn(practice_id):
+        rows = deliveries.standing(
+            connection_id=connection_id, deliveries=[Delivery.SKIPPED], kind=kind, since=since
+        )
+        freed = _free_all(practice_id, rows, who, now)
+        wake(connection_id, Lane.WRITE)
+    return freed
+
+
+def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """Let these go; they stay on record. Returns how many could be let go."""
+    now = (clock or SystemClock()).now()
+    with ledger.turn(practice_id):
+        rows = deliveries.rows_of(practice_id, writeback_ids)
+        fields = {**CLEAR, "reason_code": "dismissed", "reason": sentence("dismissed")}
+        changes = [
+            change(row, Event.DISMISS, fields=fields, detail={"was": row.reason_code})
+            for row in rows
+            if allows(state_of(row), Event.DISMISS)
+        ]
+        return len(deliveries.apply(practice_id, changes, who=who, at=now))
+
+
+def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
+    """An ability stays paused while one writeback stands parked for want of a right: take them all."""
+    chosen = {row.id for row in rows}
+    paused = {(row.connection_id, row.command) for row in rows if row.reason_code == "unauthorised"}
+    more = [
+        row
+        for connection_id in {connection_id for connection_id, _ in paused if connection_id}
+        for row in deliveries.standing(
+            connection_id=connection_id, deliveries=[Delivery.PARKED], codes=["unauthorised"]
+        )
+    ]
+    return [row for row in more if row.id not in chosen and (row.connection_id, row.command) in paused]
+
+
+def _resume(connection_id: int) -> None:
+    code = Connection.objects.values_list("write_hold_code", flat=True).get(pk=connection_id)
+    if code.startswith(("unauthorised", "misconfigured")):
+        clear_write_hold(connection_id)
+    wake(connection_id, Lane.WRITE)
+
+
+def _free_all(practice_id: int, rows: Sequence[Row], who: str, now: datetime) -> int:
+    by_connection: dict[int, list[Row]] = defaultdict(list)
+    fallback = connection_for_writing(practice_id)
+    for row in rows:
+        if connection_id := row.connection_id or fallback:
+            by_connection[connection_id].append(row)
+    return sum(
+        _free(read_desk(connection_id), group, who, now) for connection_id, group in by_connection.items()
+    )
+
+
+def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
+    known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
+    changes: list[Change] = []
+    for row in rows:
+        if row.reason_code in _UNWRITTEN and row.activity_id:
+            changes += _write_anew(desk, row, who, now)
+            continue
+        verdict = judge(desk, case_of(row, known.get(row.patient_key)), now)
+        changes += _freed(desk, row, verdict, now)
+    done = deliveries.apply(desk.practice_id, changes, who=who, at=now)
+    return sum(1 for each in done if each.delivery in (Delivery.QUEUED, Delivery.UNCERTAIN))
+
+
+def _freed(desk: Desk, row: Row, verdict: Verdict, now: datetime) -> list[Change]:
+    event = _way_on(desk, row) if verdict.event is Event.QUEUE else verdict.event
+    same = verdict.event is not Event.QUEUE and verdict.code == row.reason_code
+    if same or not allows(state_of(row), event):
+        return []
+    fields = {**CLEAR, "reason_code": verdict.code, "reason": verdict.reason, "due_at": now}
+    if row.reason_code == "conflict":
+        fields["payload"] = {**row.payload, "expected_key": row.payload.get("current_key", "")}
+    return [change(row, event, fields=fields)]
+
+
+def _way_on(desk: Desk, row: Row) -> Event:
+    if row.delivery in (Delivery.HELD, Delivery.SKIPPED):
+        return Event.QUEUE
+    claim = desk.claim(row.command)
+    if row.delivery == Delivery.PARKED and row.reason_code == "uncertain" and claim:
+        # A person has looked where the PMS can't be asked.
+        return Event.RETRY if claim.repeat is Repeat.NEVER else Event.LOOK
+    maybe = row.reason_code in _MAYBE_TAKEN or row.delivery == Delivery.TAKEN
+    return Event.LOOK if maybe and row.attempts else Event.RETRY
+
+
+def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:
+    """Make the text that could not be made before; further parts become writebacks of their own."""
+    assert row.activity_id is not None
+    activity = Activity.objects.get(pk=row.activity_id)
+    first, *others = plan(activity, desk, given_of([activity], desk)[activity.pk])
+    if first.verdict.code == row.reason_code:
+        return []
+    event = (
+        Event.RETRY
+        if first.verdict.event is Event.QUEUE and row.delivery == Delivery.PARKED
+        else first.verdict.event
+    )
+    if others:
+        deliveries.add(desk.practice_id, [row_of(activity, other, desk) for other in others], who=who, at=now)
+    return [change(row, event, fields=_written(desk, first, now))]
+
+
+def _written(desk: Desk, planned: Planned, now: datetime) -> dict[str, object]:
+    return {
+        **CLEAR,
+        "connection_id": desk.connection_id,
+        "command": planned.command.value,
+        "text": planned.text,
+        "marker": planned.marker,
+        "part": planned.part,
+        "parts": planned.parts,
+        "reason_code": planned.verdict.code,
+        "reason": planned.verdict.reason,
+        "due_at": now,
+    }
