@@ -195,15 +195,16 @@ class ApiReader:
         held: ApiCursor | None = None,
     ) -> _Found:
         found = _Found(rows=len(rows))
-        good, found.bad = decode(rows, appointment, "appointment", APPOINTMENT_FIELDS)
-        found.records += good
         if stream is not Stream.APPOINTMENT_STATUS:
+            good, found.bad = decode(rows, appointment, "appointment", APPOINTMENT_FIELDS)
+            found.records += good
             return found
         for row in rows:
             told = with_history and held is not None and self._history(row, held, found)
             if not told:
-                sightings, _ = decode([row], status_of_row, "appointment", APPOINTMENT_FIELDS)
+                sightings, bad = decode([row], status_of_row, "appointment", APPOINTMENT_FIELDS)
                 found.records += sightings
+                found.bad += bad
         return found
 
     def _history(self, row: Texts, held: ApiCursor, found: _Found) -> bool:

@@ -166,8 +166,9 @@ class ScheduleReader:
         present = {row[0] for row in rows}
         found = _Found(rows=len(history) + len(rows))
         found.stamps = [row[_HISTORY_STAMP] or "" for row in history]
-        self._decode_rows(rows, found)
-        if stream is Stream.APPOINTMENT_STATUS:
+        if stream is Stream.APPOINTMENTS:
+            self._decode_rows(rows, found)
+        else:
             told = self._decode_history(history, {row[0]: row for row in rows}, found)
             self._sightings([row for row in rows if row[0] not in told], found)
         deleted = {row[1] or "" for row in history if row[_HISTORY_ACTION] in DELETED_ACTIONS}
@@ -275,8 +276,9 @@ class ScheduleReader:
     # -- decoding -------------------------------------------------------------------------------------------
 
     def _decode(self, stream: Stream, rows: Sequence[Texts], found: _Found) -> None:
-        self._decode_rows(rows, found)
-        if stream is Stream.APPOINTMENT_STATUS:
+        if stream is Stream.APPOINTMENTS:
+            self._decode_rows(rows, found)
+        else:
             self._sightings(rows, found)
 
     def _decode_rows(self, rows: Sequence[Texts], found: _Found) -> None:
@@ -286,14 +288,9 @@ class ScheduleReader:
 
     def _sightings(self, rows: Sequence[Texts], found: _Found) -> None:
         """The present state of each row, after whatever history was read."""
-        known_bad = {each.key for each in found.bad}
-        good, _ = decode(
-            (row for row in rows if (row[0] or "") not in known_bad),
-            status_of_row,
-            "appointment",
-            APPOINTMENT_FIELDS,
-        )
+        good, bad = decode(rows, status_of_row, "appointment", APPOINTMENT_FIELDS)
         found.records += good
+        found.bad += bad
 
     def _decode_history(
         self, rows: Sequence[Texts], present: dict[str | None, Texts], found: _Found
