@@ -43,11 +43,16 @@ def serve(*, host: str = HOST, port: int = PORT) -> None:
             try:
                 _pages().run(sockets=[listening])
             finally:
-                finished = hub.stop(ENGINE_GRACE_S)
-                log.info(
-                    "stopped",
-                    status="everything finished" if finished else "left something for the next start",
-                )
+                _end(hub)
+
+
+def _end(hub: bootstrap.Hub) -> None:
+    finished = hub.stop(ENGINE_GRACE_S)
+    log.info("stopped", status="everything finished" if finished else "left something for the next start")
+    if not finished:
+        # A PMS that hangs must not keep the process: what it was doing is found again from the rows.
+        logging.shutdown()
+        os._exit(0)
 
 
 def _pages() -> uvicorn.Server:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from chartbridge.api.app import api
+
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
+    path("api/v1/", api.urls),
     path("", include("chartbridge.web.urls")),
 ]
