@@ -127,7 +127,7 @@ def add_patient(connection: Connection, key: str, *, last_name: str, mobile: str
 
 
 @pytest.fixture
-def program(transactional_db: None) -> Program:
+def program(db: None) -> Program:
     return made("Maple", "Zebediah")
 
 

@@ -111,7 +111,7 @@ def test_an_unusable_key_is_said(program: Program) -> None:
     assert error_of(program.send("/activities", TEXT, key=""))["field"] == "idempotency_key"
 
 
-def test_twenty_calls_at_once_with_one_key_keep_one(program: Program) -> None:
+def test_twenty_calls_at_once_with_one_key_keep_one(transactional_db: None, program: Program) -> None:
     ready = threading.Barrier(20)
 
     def call(_: int) -> int:
@@ -151,7 +151,7 @@ def test_a_batch_of_more_than_a_thousand_is_refused_whole(program: Program) -> N
     assert not Activity.objects.exists()
 
 
-def test_ten_thousand_at_once_are_all_kept_or_said(program: Program) -> None:
+def test_ten_thousand_at_once_are_all_kept_or_said(transactional_db: None, program: Program) -> None:
     """Ten programs send a thousand each at the same moment; what is answered is what is kept."""
 
     def call(number: int) -> int:

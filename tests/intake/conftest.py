@@ -24,7 +24,7 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def practice(transactional_db: None) -> Practice:
+def practice(db: None) -> Practice:
     return Practice.objects.create(name="Maple Street Dental")
 
 

@@ -96,7 +96,9 @@ def test_an_unusable_key_is_said(intake: Intake, practice: Practice, key: str) -
     assert turned_down.value.field == "idempotency_key"
 
 
-def test_twenty_threads_with_one_key_keep_one_activity(intake: Intake, practice: Practice) -> None:
+def test_twenty_threads_with_one_key_keep_one_activity(
+    transactional_db: None, intake: Intake, practice: Practice
+) -> None:
     ready = threading.Barrier(20)
 
     def hand_in(_: int) -> Accepted:
@@ -137,7 +139,9 @@ def test_many_sent_again_after_a_lost_answer_are_kept_once(intake: Intake, pract
     assert Activity.objects.count() == 75
 
 
-def test_four_threads_with_the_same_batch_keep_each_once(intake: Intake, practice: Practice) -> None:
+def test_four_threads_with_the_same_batch_keep_each_once(
+    transactional_db: None, intake: Intake, practice: Practice
+) -> None:
     items = [Item(new=replace(TEXT, body=f"text {n}"), idempotency_key=f"k{n}") for n in range(100)]
     ready = threading.Barrier(4)
 

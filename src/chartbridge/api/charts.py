@@ -72,7 +72,7 @@ class MoveIn(Schema):
 )
 def search(request: HttpRequest, payload: SearchIn) -> list[PatientOut]:
     """Find patients by part of a name, digits of a phone, or number."""
-    text = payload.text.replace("\x00", "").encode("utf-8", "replace").decode()
+    text = payload.text.replace("\x00", "")
     found = mirror.search_patients(connection_for(request).pk, text, payload.limit)
     return [patient_out(row) for row in found]
 
