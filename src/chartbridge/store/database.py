@@ -26,3 +26,8 @@ def writing() -> Iterator[None]:
     else:
         with transaction.atomic():
             yield
+
+
+def drop_broken() -> None:
+    """Close this thread's connection to the database if it is broken; the next query opens a new one."""
+    connection.close_if_unusable_or_obsolete()

@@ -23,10 +23,10 @@ from chartbridge.store.models import (
 )
 
 __all__ = [
+    "apply_page",
     "appointment",
     "appointments_of_day",
     "appointments_of_patient",
-    "apply_page",
     "bad_rows",
     "document",
     "documents_of_patient",

@@ -137,7 +137,7 @@ def _apply_records(connection_id: int, table: Table, run: Iterable[Record], gene
             continue
         changed.append(key)
         upserts.append((connection_id, key, *row, *extra_of(record), digest, generation, *blank))
-    _many(_upsert_sql(table), _fit(table, upserts))
+    _many(_upsert_sql(table), _fit(upserts))
     stamp = f"UPDATE {table.name} SET generation = %s WHERE connection_id = %s AND key = %s"
     _many(stamp, [(generation, connection_id, key) for key in stale])
     if table is PHOTOS:
@@ -171,7 +171,7 @@ def _upsert_sql(table: Table) -> str:
     return sql
 
 
-def _fit(table: Table, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _fit(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """PostgreSQL's text can't hold NUL; the hash is of the text as it came, on every database."""
     if database.vendor != "postgresql":
         return rows
@@ -248,7 +248,8 @@ def _moment(at: datetime) -> Any:
 def _all(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with database.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _among(sql: str, params: list[Any], keys: list[str]) -> list[tuple[Any, ...]]:

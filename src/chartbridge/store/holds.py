@@ -1,0 +1,65 @@
+"""A connection's hold (nothing may be read or written) and what is known of the PMS behind it.
+
+Must not be in it: when to hold or to let go.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from chartbridge.store.database import writing
+from chartbridge.store.models import AuditEntry, Connection
+from chartbridge.store.streams import notice, read_from_the_start
+from chartbridge.store.wake import Lane, wake
+
+
+def hold(connection: Connection, code: str, sentence: str, now: datetime) -> None:
+    """Hold a connection and tell the pages."""
+    with writing():
+        Connection.objects.filter(pk=connection.pk).update(hold=sentence, hold_code=code)
+        notice(connection.practice_id, "streams", [], now)
+    connection.hold, connection.hold_code = sentence, code
+
+
+def let_go(connection: Connection, code: str, now: datetime) -> None:
+    """End a hold if it is still the one of this cause."""
+    with writing():
+        mine = Connection.objects.filter(pk=connection.pk, hold_code=code)
+        mine.update(hold="", hold_code="")
+        notice(connection.practice_id, "streams", [], now)
+        wake(connection.pk, Lane.WRITE)
+    connection.hold = connection.hold_code = ""
+
+
+def start_anew(connection_id: int, code: str, who: str, now: datetime) -> bool:
+    """End a hold because a person says that the PMS is right as it is; read everything anew.
+
+    What is known of the PMS is forgotten, so that its present numbers become the known ones. False where
+    there was no such hold (somebody else was quicker).
+    """
+    with writing():
+        mine = Connection.objects.filter(pk=connection_id, hold_code=code)
+        if not mine.update(hold="", hold_code="", highest={}, identity={}):
+            return False
+        connection = Connection.objects.get(pk=connection_id)
+        read_from_the_start(connection_id)
+        AuditEntry.objects.create(
+            practice_id=connection.practice_id,
+            who=who,
+            what=f"{code}.resumed",
+            detail={"connection": connection_id},
+        )
+        notice(connection.practice_id, "streams", [], now)
+        wake(connection_id, Lane.READ)
+        wake(connection_id, Lane.WRITE)
+    return True
+
+
+def keep_identity(
+    connection_id: int, identity: dict[str, Any], highest: dict[str, int], now: datetime
+) -> None:
+    """Store who answered and the numbers that only grow, unless the connection was held meanwhile."""
+    mine = Connection.objects.filter(pk=connection_id)
+    mine.filter(hold_code="").update(identity={**identity, "asked_at": now.isoformat()}, highest=highest)
+    mine.filter(connected_at=None).update(connected_at=now)

@@ -1,0 +1,81 @@
+"""The brake: when the PMS looks like another one or like a restored backup, stop, say so, and ask.
+
+Nothing is read or removed until a person says that the PMS is right as it is. Computes only; `sync.checks`
+holds the connection. Must not be in it: anything that removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from chartbridge.pms.reading import PmsIdentity
+
+CODE = "brake"
+BUSY = "busy"
+_CLOCK_MAY_SLIP = timedelta(minutes=2)
+_FEW = 20
+_SHARE = 0.2
+_PRESS = "If this is right, press “It is right, go on” on the Health page: everything is then read anew."
+
+
+class Braked(Exception):
+    """The world looks wrong. `sentence` is for people."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def too_many(going: int, living: int) -> bool:
+    """Whether so many removals at once are not plausible."""
+    return going > max(_FEW, int(_SHARE * living))
+
+
+def mass_removal(what: str, going: int, living: int) -> Braked:
+    """The brake for a list that is suddenly (nearly) empty."""
+    return Braked(
+        f"{going} of {living} {what} are suddenly missing in the PMS. Nothing was removed here, and reading and "
+        f"writing have stopped. Look whether the PMS shows them. {_PRESS}"
+    )
+
+
+def look_at(known: Mapping[str, Any], highest: Mapping[str, int], now_is: PmsIdentity) -> None:
+    """Compare who answers now with who answered before. Raises `Braked`."""
+    was = known.get("practice_name", "")
+    if was and now_is.practice_name and was != now_is.practice_name:
+        raise Braked(
+            f"The PMS now says that it is “{now_is.practice_name}”; before, it was “{was}”. Reading and writing "
+            f"have stopped so that nothing gets into the wrong practice's charts. {_PRESS}"
+        )
+    vendor = known.get("vendor", "")
+    if vendor and vendor != now_is.vendor:
+        raise Braked(
+            f"Another PMS answers than before: {now_is.vendor} instead of {vendor}. Reading and writing have "
+            f"stopped. Look at the PMS Connection page. {_PRESS}"
+        )
+    for name, before in highest.items():
+        if now_is.highest.get(name, before) < before:
+            raise Braked(
+                "The PMS's own numbering went backwards, as it does when a backup was restored. Reading and "
+                f"writing have stopped so that nothing gets lost or written twice. {_PRESS}"
+            )
+    seen = known.get("server_now")
+    if seen and now_is.server_now < datetime.fromisoformat(seen) - _CLOCK_MAY_SLIP:
+        raise Braked(
+            "The clock of the PMS's server went backwards by more than two minutes. Reading and writing have "
+            f"stopped, because changes could be missed. Set the server's clock right. {_PRESS}"
+        )
+
+
+def as_known(identity: PmsIdentity) -> dict[str, Any]:
+    """Return what is kept of an identity, for the next comparison and for the pages."""
+    return {
+        "vendor": identity.vendor,
+        "edition": identity.edition,
+        "version": identity.version,
+        "practice_name": identity.practice_name,
+        "server_now": identity.server_now.isoformat(),
+        "zone": identity.zone,
+    }

@@ -1,0 +1,36 @@
+"""What a person presses: Sync now, Full sync, and going on after the brake.
+
+Must not be in it: doing it; the next check does.
+"""
+
+from __future__ import annotations
+
+from chartbridge.domain.clock import SystemClock
+from chartbridge.pms.reading import Stream
+from chartbridge.store import holds, streams
+from chartbridge.sync import brake
+
+
+def sync_now(connection_id: int, stream: Stream | None = None) -> int:
+    """Check a stream (or all) at once, also one that rests after an error. Returns how many streams."""
+    return streams.press(connection_id, _which(stream), "now", SystemClock().now())
+
+
+def full_sync(connection_id: int, stream: Stream | None = None) -> int:
+    """Read everything of a stream (or of all) once more, beside the ordinary checks. Returns how many streams.
+
+    Its progress is in the stream's `pass_records`. What the PMS then no longer has is marked as gone.
+    """
+    return streams.press(connection_id, _which(stream), "full", SystemClock().now())
+
+
+def resume_after_brake(connection_id: int, who: str) -> bool:
+    """A person says that the PMS is right as it is: take its numbers as they are and read everything anew.
+
+    Recorded in the audit trail. False where the connection was not held by the brake.
+    """
+    return holds.start_anew(connection_id, brake.CODE, who, SystemClock().now())
+
+
+def _which(stream: Stream | None) -> list[Stream]:
+    return list(Stream) if stream is None else [stream]

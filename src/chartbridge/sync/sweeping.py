@@ -1,0 +1,52 @@
+"""Removing: only what a completed full pass did not see, and never more at once than is plausible.
+
+Must not be in it: reading.
+"""
+
+from __future__ import annotations
+
+from chartbridge.pms.manifest import Deletions
+from chartbridge.pms.reading import Page, Stream
+from chartbridge.store import mirror_pages, streams
+from chartbridge.store.database import writing
+from chartbridge.sync import brake
+from chartbridge.sync.desks import NO_PASS
+from chartbridge.sync.turns import WORDS, Turn
+
+_AT_ONCE = 2000
+
+
+def sweep(turn: Turn) -> None:
+    """Mark as gone what the completed pass has not seen, if that is plausible."""
+    tended, state = turn.tended, turn.tended.state
+    pk, now = turn.desk.connection.pk, turn.clock.now()
+    going: list[str] = []
+    if not state.pass_bad and tended.claim.deletions is not Deletions.NEVER:
+        living = mirror_pages.live_rows(pk, tended.stream)
+        going = mirror_pages.unseen(
+            pk, tended.stream, state.pass_generation, (state.pass_from, state.pass_until)
+        )
+        if not state.sweep_agreed:
+            if brake.too_many(len(going), living):
+                raise brake.mass_removal(WORDS[tended.stream], len(going), living)
+            if not state.pass_records and brake.too_many(living, 0):
+                raise brake.mass_removal(WORDS[tended.stream], living, living)
+    for start in range(0, len(going), _AT_ONCE):
+        with writing():
+            piece = going[start : start + _AT_ONCE]
+            gone = mirror_pages.mark_gone(pk, tended.stream, piece, now)
+            topic = "patients" if tended.stream is Stream.PHOTOS else tended.stream.value
+            streams.notice(turn.desk.connection.practice_id, topic, gone, now)
+    turn.changes += len(going)
+    turn.save({"pass_state": NO_PASS, "pass_started_at": None, "pass_cursor": "", "sweep_agreed": False})
+
+
+def refuse_mass_removal(turn: Turn, page: Page) -> None:
+    """Stop before a page removes more than is plausible. Raises `Braked`."""
+    if not brake.too_many(len(page.gone), 0) or turn.tended.state.sweep_agreed:
+        return
+    pk, stream = turn.desk.connection.pk, turn.tended.stream
+    going = len(mirror_pages.living_of(pk, stream, [g.key for g in page.gone]))
+    living = mirror_pages.live_rows(pk, stream)
+    if brake.too_many(going, living):
+        raise brake.mass_removal(WORDS[stream], going, living)
