@@ -19,8 +19,8 @@ from chartbridge.pms.registry import registry
 from chartbridge.store import board as rows
 from chartbridge.store.models import Connection, Delivery, Practice, Seen
 
-ON_ITS_WAY = frozenset({Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.HELD})
-STUCK = frozenset({Delivery.REFUSED, Delivery.PARKED})
+ON_ITS_WAY = frozenset({Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN})
+STUCK = frozenset({Delivery.REFUSED, Delivery.PARKED, Delivery.HELD})
 
 
 class Mark(StrEnum):
@@ -181,7 +181,7 @@ class _Desk:
     def place(self, visit: Appointment) -> Place | None:
         """Where the card stands: where the PMS shows the visit, or where a person has just moved it."""
         wished = self._open_wish(visit)
-        if wished is not None and wished.delivery not in STUCK:
+        if wished is not None and not _stuck(wished):
             column = self.chosen.get(wished.status_key)
             if column not in (None, FlowStatus.EXPECTED, FlowStatus.LATE):
                 return Place(column=column)
@@ -198,7 +198,7 @@ class _Desk:
         wished = self._open_wish(visit)
         mark = Mark.NONE
         if wished is not None and wished.seen != Seen.SEEN:
-            mark = Mark.STUCK if wished.delivery in STUCK else Mark.PENDING
+            mark = Mark.STUCK if _stuck(wished) else Mark.PENDING
         return Card(
             key=visit.key,
             patient_key=visit.patient_key,
@@ -257,3 +257,7 @@ class _Desk:
         if entry is not None:
             return entry.name
         return f"Status {status_key}" if status_key else ""
+
+
+def _stuck(wish: rows.Wish) -> bool:
+    return wish.delivery in STUCK or wish.seen == Seen.MISSING

@@ -257,3 +257,9 @@ def freshness(on_connection: Connection) -> StatusFreshness:
         hold=on_connection.hold,
         first_read_done=bool(visits and visits.first_read_done_at),
     )
+
+
+def status_moves(practice_id: int, patient_key: str, limit: int = 50) -> list[Writeback]:
+    """A patient's status moves, the latest first."""
+    rows = Writeback.objects.filter(practice_id=practice_id, patient_key=patient_key, kind=STATUS_MOVE)
+    return list(rows.order_by("-id")[:limit])

@@ -5,21 +5,38 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from chartbridge.web import frame, placeholder
+from chartbridge.web import compose, files, flow, frame, health, live, patient, patients, writebacks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="flow"), name="home"),
     path("theme/", frame.theme, name="theme"),
     path("practice/", frame.choose_practice, name="choose-practice"),
+    path("live/", live.live, name="live"),
     # the day
-    path("flow/", placeholder.page, name="flow"),
+    path("flow/", flow.page, name="flow"),
+    path("flow/board/", flow.cards, name="flow-board"),
+    path("flow/fresh/", flow.fresh, name="flow-fresh"),
+    path("flow/move/", flow.move, name="flow-move"),
+    path("flow/undo/", flow.undo, name="flow-undo"),
+    path("flow/stuck/", flow.stuck, name="flow-stuck"),
+    path("flow/menu/<str:key>/", flow.menu, name="flow-menu"),
     # patients
-    path("patients/", placeholder.page, name="patients"),
-    path("patients/search/", placeholder.page, name="patient-search"),
-    path("patients/<str:key>/", placeholder.page, name="patient"),
+    path("patients/", patients.page, name="patients"),
+    path("patients/search/", patients.search, name="patient-search"),
+    path("patients/<str:key>/", patient.page, name="patient"),
+    path("patients/<str:key>/timeline/", patient.entries, name="patient-timeline"),
+    path("patients/<str:key>/about/", patient.about, name="patient-about"),
+    path("patients/<str:key>/write/", compose.write, name="patient-write"),
+    path("patients/<str:key>/photo/", files.photo, name="photo"),
+    path("patients/<str:key>/files/<int:activity_id>/", files.kept_file, name="patient-file"),
+    path("patients/<str:key>/documents/<str:document_key>/", files.pms_document, name="patient-document"),
     # writebacks and health
-    path("writebacks/", placeholder.page, name="writebacks"),
-    path("health/", placeholder.page, name="health"),
+    path("writebacks/", writebacks.page, name="writebacks"),
+    path("writebacks/list/", writebacks.rows, name="writebacks-list"),
+    path("writebacks/act/", writebacks.act, name="writebacks-act"),
+    path("health/", health.page, name="health"),
+    path("health/state/", health.state, name="health-state"),
+    path("health/resume/", health.resume, name="health-resume"),
     # settings, people, first run
     path("", include("chartbridge.web.settings.urls")),
 ]

@@ -1,35 +1,15 @@
-// The board: puts a new answer in place card by card, opens the move menu, moves by keyboard and by drag.
+// The board: the move menu, moving by keyboard, a glimpse of what moved.
 
-// ---- hx-swap="keyed": what has the same id and the same content stays as it is, so nothing flickers or loses focus.
-function put(held, fresh) {
-  const before = new Map([...held.children].filter((each) => each.id).map((each) => [each.id, each]));
-  const next = [...fresh.children].map((each) => {
-    const old = before.get(each.id);
-    if (!old) return each;
-    if ("keyed" in each.dataset && "keyed" in old.dataset) { put(old, each); return old; }
-    if (old.tagName === "DETAILS" && old.open) each.open = true;
-    return old.outerHTML === each.outerHTML ? old : each;
-  });
-  const stays = new Set(next);
-  for (const child of [...held.childNodes]) if (!stays.has(child)) child.remove();
-  next.forEach((each, index) => { if (held.children[index] !== each) held.insertBefore(each, held.children[index] ?? null); });
-}
+// ---- a card that came into another column shows that for a moment
+let was = new Map();
 function places() {
   return new Map([...document.querySelectorAll("[data-column] [data-card]")].map((card) => [card.dataset.card, card.closest("[data-column]").id]));
 }
-htmx.defineExtension("keyed", {
-  isInlineSwap: (style) => style === "keyed",
-  handleSwap(style, target, fragment) {
-    if (style !== "keyed") return false;
-    const was = places();
-    const focused = document.activeElement?.id;
-    put(target, fragment);
-    for (const [key, column] of places()) {
-      if (was.has(key) && was.get(key) !== column) document.getElementById(`card-${key}`).classList.add("flow__card--moved");
-    }
-    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    return [...target.querySelectorAll("[hx-get], [hx-post]")].filter((each) => !each["htmx-internal-data"]);
-  },
+document.addEventListener("keyed:before", () => { was = places(); });
+document.addEventListener("keyed:after", () => {
+  for (const [key, column] of places()) {
+    if (was.has(key) && was.get(key) !== column) document.getElementById(`card-${key}`).classList.add("flow__card--moved");
+  }
 });
 
 // ---- the menu
@@ -62,11 +42,12 @@ menu.addEventListener("keydown", (event) => {
 });
 
 // ---- by keyboard: on a card 1 to 6 move it into that column, the arrows go from card to card
+const board = document.getElementById("board");
 const columns = () => [...document.querySelectorAll("[data-column]")];
 function move(key, column) {
-  htmx.ajax("POST", document.body.dataset.flowMove, { target: "#board", swap: "keyed", source: "#board", values: { appointment: key, column } });
+  htmx.ajax("POST", board.dataset.moveUrl, { target: "#board", swap: "keyed", source: board, values: { appointment: key, column } });
 }
-document.getElementById("board").addEventListener("keydown", (event) => {
+board.addEventListener("keydown", (event) => {
   const card = event.target.closest("[data-card]");
   if (!card || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea")) return;
   const wanted = columns()[Number(event.key) - 1];
