@@ -100,14 +100,13 @@ class _Play:
         self._images = folder / "practice" / "OpenDentImages"
 
     def run(self) -> int:
-        began = time.monotonic()
         print("Setting up a made-up practice on Open Dental …", flush=True)
         sandbox, api_address = self._start_sandbox()
         ready = self._set_up(api_address)
         hub, address = self._start_hub()
         desk = self._desk(address, ready)
         self._greet(address, api_address, ready, sandbox, hub)
-        ends = None if self._wishes.seconds is None else began + self._wishes.seconds
+        ends = None if self._wishes.seconds is None else time.monotonic() + self._wishes.seconds
         self._day(desk, ready, (sandbox, hub), ends)
         if not self._over.asked:
             self._await_quiet(desk, ready, (sandbox, hub))
@@ -254,8 +253,8 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
             f"{told.activities} came in",
             f"{told.done} in the chart and read back",
             f"{told.waiting} on the way" if told.waiting else "",
-            f"{told.held} wait for a person" if told.held else "",
-            f"{told.parked} need attention" if told.parked else "",
+            f"{told.held} waiting for a person" if told.held else "",
+            f"{told.parked} in need of attention" if told.parked else "",
             f"{told.uncertain} being looked for" if told.uncertain else "",
         ]
         _tell(" · ".join(part for part in parts if part))
@@ -268,28 +267,19 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
 
     def _prove(self, told: Stand, ready: Ready) -> int:
         from chartbridge.demo import report
-        from chartbridge.sandbox.open_dental.proof import ExpectedWrite, read_proof
-        from chartbridge.store.tending import written
 
-        expected = [ExpectedWrite(marker=m, patient_key=key) for m, key in written(ready.practice_id)]
-        proof = read_proof(str(self._practice_file), expected)
-        counts = {
-            "in_pms": proof.in_pms,
-            "missing": len(proof.missing),
-            "twice": len(proof.twice),
-            "wrong_patient": len(proof.wrong_patient),
-        }
+        counts = report.proof(ready.practice_id, str(self._practice_file))
         print(
-            f"{told.activities} activities came in. {told.done} writebacks are in the chart and were read back, "
-            f"{told.held} wait for a person, {told.parked} need attention, {told.skipped} were not to be written, "
-            f"{told.waiting + told.uncertain} are not finished.\n"
-            f"The practice's own tables: {proof.in_pms} there, {counts['missing']} missing, {counts['twice']} twice, "
-            f"{counts['wrong_patient']} at a wrong patient."
+            f"{told.activities} activities came in. {told.done} writebacks are in the chart and were read back; "
+            f"held for a person: {told.held}, in need of attention: {told.parked}, not to be written: {told.skipped}, "
+            f"not finished: {told.waiting + told.uncertain}.\n"
+            f"The practice's own tables: {counts['in_pms']} there, {counts['missing']} missing, "
+            f"{counts['twice']} twice, {counts['wrong_patient']} at a wrong patient."
         )
         if self._wishes.report:
-            report.write(self._wishes.report, told=told, proof=counts, connection_id=ready.connection_id)
+            report.write(self._wishes.report, told=told, found=counts, connection_id=ready.connection_id)
             print(f"The report is in {self._wishes.report}.")
-        return 0 if proof.clean else 1
+        return int(any(counts[fault] for fault in ("missing", "twice", "wrong_patient")))
 
 
 def _tell(sentence: str) -> None:

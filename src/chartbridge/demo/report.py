@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chartbridge.sandbox.open_dental.proof import ExpectedMove, ExpectedWrite, read_moves, read_proof
 from chartbridge.store import tending
 from chartbridge.store.models import Delivery, Seen
 
@@ -53,7 +54,28 @@ def stand(practice_id: int) -> Stand:
     )
 
 
-def write(file: Path, *, told: Stand, proof: Mapping[str, int], connection_id: int) -> dict[str, Any]:
+def proof(practice_id: int, practice_database: str) -> dict[str, int]:
+    """Look in the practice's own tables for every write that the hub says is there: notes, documents, moves."""
+    notes = read_proof(
+        practice_database,
+        [ExpectedWrite(marker=marker, patient_key=key) for marker, key in tending.written(practice_id)],
+    )
+    moves = read_moves(
+        practice_database,
+        [
+            ExpectedMove(appointment_key=appointment, status_key=status, patient_key=patient)
+            for appointment, status, patient in tending.moved(practice_id)
+        ],
+    )
+    return {
+        "in_pms": notes.in_pms + moves.in_pms,
+        "missing": len(notes.missing) + len(moves.missing),
+        "twice": len(notes.twice),
+        "wrong_patient": len(notes.wrong_patient) + len(moves.wrong_patient),
+    }
+
+
+def write(file: Path, *, told: Stand, found: Mapping[str, int], connection_id: int) -> dict[str, Any]:
     """Write and return the report."""
     report = {
         "activities": told.activities,
@@ -61,7 +83,7 @@ def write(file: Path, *, told: Stand, proof: Mapping[str, int], connection_id: i
             name: getattr(told, name)
             for name in ("done", "waiting", "held", "skipped", "parked", "uncertain")
         },
-        "proof": dict(proof),
+        "proof": dict(found),
         "streams": streams(connection_id),
     }
     file.write_text(json.dumps(report, indent=2) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count
 
+from chartbridge.pms.commands import CommandKind
 from chartbridge.store.models import Activity, Connection, Delivery, Practice, StreamState, Writeback
 
 
@@ -42,3 +43,14 @@ def written(practice_id: int) -> list[tuple[str, str]]:
     """Return marker and patient of every note and document that the PMS is said to hold."""
     rows = Writeback.objects.filter(practice_id=practice_id, delivery=Delivery.TAKEN).exclude(marker="")
     return list(rows.order_by("id").values_list("marker", "patient_key"))
+
+
+def moved(practice_id: int) -> list[tuple[str, str, str]]:
+    """Return appointment, status and patient of every move that the PMS is said to have taken."""
+    rows = Writeback.objects.filter(
+        practice_id=practice_id, delivery=Delivery.TAKEN, command=CommandKind.SET_APPOINTMENT_STATUS
+    )
+    return [
+        (str(payload["appointment_key"]), str(payload["status_key"]), patient_key)
+        for payload, patient_key in rows.order_by("id").values_list("payload", "patient_key")
+    ]

@@ -37,6 +37,15 @@ class ExpectedWrite:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedMove:
+    """One status that the hub says it has set; the practice may have moved the visit on since."""
+
+    appointment_key: str
+    status_key: str
+    patient_key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Proof:
     """What the practice's own tables say. `in_pms` counts markers found at least once, at the right patient."""
 
@@ -69,6 +78,24 @@ def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
         else:
             in_pms += 1
     return Proof(in_pms=in_pms, missing=tuple(missing), twice=tuple(twice), wrong_patient=tuple(wrong))
+
+
+def read_moves(database_url: str, expected: Iterable[ExpectedMove]) -> Proof:
+    """Look whether each visit had its status at any time, by its history. A status can't be there twice."""
+    in_pms, missing, wrong = 0, [], []
+    with _reading(database_url) as read:
+        for want in expected:
+            found = read(
+                "SELECT PatNum,'' FROM histappointment "
+                f"WHERE AptNum={int(want.appointment_key)} AND Confirmed={int(want.status_key)}"
+            )
+            if not found:
+                missing.append(want.appointment_key)
+            elif any(str(patient) != want.patient_key for patient, _ in found):
+                wrong.append(want.appointment_key)
+            else:
+                in_pms += 1
+    return Proof(in_pms=in_pms, missing=tuple(missing), twice=(), wrong_patient=tuple(wrong))
 
 
 def _by_marker(read: Callable[[str], list[Found]], wanted: set[str]) -> dict[str, list[str]]:

@@ -1,0 +1,122 @@
+"""The demo as a new user runs it, and as somebody who doesn't believe it: processes killed in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import clean_environment
+from tests.servers.process import free_port, stop, tied_to_this_process
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+class Demo:
+    """A demo in a process of its own; `told` grows while it runs."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.report = folder / "report.json"
+        self.told: list[str] = []
+        self.process = subprocess.Popen(
+            tied_to_this_process(
+                [
+                    *(sys.executable, "-u", "-m", "chartbridge.cli", "demo", "--data", str(folder / "data")),
+                    *("--json", str(self.report), "--port", str(free_port()), "--patients", "80", *words),
+                ]
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=clean_environment(),
+        )
+        self._new = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._new:
+                self.told.append(line)
+                self._new.notify_all()
+
+    def wait_for(self, pattern: str, *, times: int = 1, seconds: float = 90.0) -> re.Match[str]:
+        """Wait until so many lines fit."""
+
+        def found() -> list[re.Match[str]]:
+            return [match for line in self.told if (match := re.search(pattern, line))]
+
+        with self._new:
+            assert self._new.wait_for(lambda: len(found()) >= times, seconds), "".join(self.told)
+        return found()[times - 1]
+
+    def end(self, seconds: float = 200.0) -> dict[str, object]:
+        """Wait for the end and return the report."""
+        assert self.process.wait(seconds) == 0, "".join(self.told)
+        report: dict[str, object] = json.loads(self.report.read_text())
+        return report
+
+
+def test_a_minute_of_the_demo_writes_everything_once_and_ends_by_itself(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, "--seconds", "25", "--speed", "2")
+    try:
+        report = demo.end()
+    finally:
+        stop(demo.process)  # type: ignore[arg-type]
+    assert set(report) == {"activities", "writebacks", "proof", "streams"}
+    writebacks, proof, streams = report["writebacks"], report["proof"], report["streams"]
+    assert isinstance(writebacks, dict)
+    assert isinstance(proof, dict)
+    assert isinstance(streams, dict)
+    assert set(writebacks) == {"done", "waiting", "held", "skipped", "parked", "uncertain"}
+    assert (proof["missing"], proof["twice"], proof["wrong_patient"]) == (0, 0, 0)
+    assert proof["in_pms"] == writebacks["done"] > 10
+    assert (writebacks["waiting"], writebacks["uncertain"]) == (0, 0)
+    assert writebacks["held"] >= 1, "a text from a number that nobody has waits for a person"
+    assert streams["appointment_status"]["interval_s"] == 15
+    assert streams["appointment_status"]["checks"] >= 1
+
+
+def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, "--seconds", "40", "--speed", "3")
+    try:
+        hub = int(demo.wait_for(r"hub (\d+), sandbox").group(1))
+        sandbox = int(demo.wait_for(r"sandbox (\d+):").group(1))
+        for turn in range(1, 4):
+            demo.wait_for("came in", times=turn * 2)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(hub, signal.SIGKILL)
+            hub = int(demo.wait_for(r"the hub runs again, process (\d+)", times=turn).group(1))
+        os.kill(sandbox, signal.SIGKILL)
+        demo.wait_for("the sandbox practice runs again")
+        report = demo.end()
+    finally:
+        stop(demo.process)  # type: ignore[arg-type]
+    proof, writebacks = report["proof"], report["writebacks"]
+    assert isinstance(proof, dict)
+    assert isinstance(writebacks, dict)
+    assert (proof["missing"], proof["twice"], proof["wrong_patient"]) == (0, 0, 0)
+    assert proof["in_pms"] == writebacks["done"] > 10
+
+
+def test_ctrl_c_ends_it_cleanly_with_a_summary(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    try:
+        pids = demo.wait_for(r"hub (\d+), sandbox (\d+)").groups()
+        demo.wait_for("came in", times=2)
+        demo.process.send_signal(signal.SIGINT)
+        demo.end(30)
+    finally:
+        stop(demo.process)  # type: ignore[arg-type]
+    assert any("The practice's own tables" in line for line in demo.told)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
