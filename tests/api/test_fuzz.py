@@ -23,7 +23,7 @@ CHECKS = [not_a_server_error, response_schema_conformance, status_code_conforman
 
 
 @pytest.fixture
-def described(program: Program, monkeypatch: pytest.MonkeyPatch) -> Any:
+def described(transactional_db: None, program: Program, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("chartbridge.api.access._limit", RateLimit(per_second=1e6, burst=1e6))
     program.send("/activities", TEXT)
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler())
