@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -227,27 +228,49 @@ def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
     }
 
 
-def apply(practice_id: int, changes: Sequence[Change], *, who: str, at: datetime) -> list[Change]:
-    """Move rows and write it down; inside `ledger.turn`. Returns the changes whose row stood where it was read.
+class Moving:
+    """Moves rows in one transaction; what was moved is written down once, when it ends."""
 
-    One notice for all of them.
-    """
-    if not changes:
-        return []
-    done = _update_all(changes)
-    entries = [
-        ledger.Entry(
-            writeback_id=each.row.id,
-            move=each.move,
-            delivery=each.delivery,
-            seen=each.seen,
-            attempt=_attempt(each),
-            detail=each.detail,
-        )
-        for each in done
-    ]
-    ledger.append(practice_id, entries, who=who, at=at)
-    tell(practice_id, [each.row.patient_key for each in done], at)
+    def __init__(self) -> None:
+        self._done: list[Change] = []
+
+    def apply(self, changes: Sequence[Change]) -> list[Change]:
+        """Move rows. Returns the changes whose row stood where it was read."""
+        done = _update_all(changes) if changes else []
+        self._done += done
+        return done
+
+    def write_down(self, practice_id: int, *, who: str, at: datetime) -> None:
+        """Append the moves to the ledger and leave one notice for all of them."""
+        entries = [
+            ledger.Entry(
+                writeback_id=each.row.id,
+                move=each.move,
+                delivery=each.delivery,
+                seen=each.seen,
+                attempt=_attempt(each),
+                detail=each.detail,
+            )
+            for each in self._done
+        ]
+        ledger.append(practice_id, entries, who=who, at=at)
+        tell(practice_id, [each.row.patient_key for each in self._done], at)
+
+
+@contextmanager
+def moving(practice_id: int, *, who: str, at: datetime) -> Iterator[Moving]:
+    """Open a transaction in which rows are moved."""
+    with ledger.turn(practice_id):
+        moves = Moving()
+        yield moves
+        moves.write_down(practice_id, who=who, at=at)
+
+
+def apply(practice_id: int, changes: Sequence[Change], *, who: str, at: datetime) -> list[Change]:
+    """Move rows and write it down; inside `ledger.turn`. Returns the changes whose row stood where it was read."""
+    moves = Moving()
+    done = moves.apply(changes)
+    moves.write_down(practice_id, who=who, at=at)
     return done
 
 

@@ -154,10 +154,12 @@ def _lists(connection_id: int) -> dict[LookupKind, dict[str, Listed]]:
 
 def _paused(link: Connection) -> frozenset[str]:
     """A command is paused while one of its writebacks stands parked for want of a right: derived, not kept."""
+    if not link.write_hold:
+        return frozenset()
     parked = Writeback.objects.filter(
         connection_id=link.pk, delivery=Delivery.PARKED, reason_code="unauthorised"
     )
     paused = set(parked.values_list("command", flat=True).distinct())
-    if link.write_hold:
-        paused.add(link.write_hold_code.partition(":")[2] or EVERYTHING)
+    if (link.write_hold_code.partition(":")[2] or EVERYTHING) == EVERYTHING:
+        paused.add(EVERYTHING)
     return frozenset(paused)

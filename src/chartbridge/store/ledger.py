@@ -86,8 +86,13 @@ def append(practice_id: int, entries: Sequence[Entry], *, who: str, at: datetime
 
 def last_hash(practice_id: int) -> str:
     """Return the hash of a practice's newest entry: keep it elsewhere to prove later that nothing was cut off."""
-    newest = WritebackEvent.objects.filter(practice_id=practice_id).order_by("-id")
-    return newest.values_list("hash", flat=True).first() or START
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hash FROM store_writebackevent WHERE practice_id = %s ORDER BY id DESC LIMIT 1",
+            [practice_id],
+        )
+        row: tuple[str] | None = cursor.fetchone()
+    return row[0] if row else START
 
 
 def verify(practice_id: int) -> LedgerReport:

@@ -10,39 +10,40 @@ from __future__ import annotations
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock
-from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable
-from chartbridge.store import deliveries, leases, ledger
-from chartbridge.store.deliveries import Row
+from chartbridge.pms.manifest import CommandClaim
+from chartbridge.store import deliveries, leases
+from chartbridge.store.deliveries import Moving, Row
 from chartbridge.store.desk import Desk, desk_of, set_backoff, set_write_hold
 from chartbridge.store.live_connectors import LiveConnectors
-from chartbridge.store.models import Connection, Delivery
+from chartbridge.store.models import Connection
 from chartbridge.store.writing_due import Pending, pending
-from chartbridge.writeback.changes import change, with_reason
+from chartbridge.writeback.claiming import Claimer
 from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.look import Looker
 from chartbridge.writeback.outcomes import Hold, Outcome, after_write
 from chartbridge.writeback.recover import left_behind
-from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, Verdict, judge
 from chartbridge.writeback.sending import Job, send
 from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
 BATCH = 16
-MOST_FILES = 2
-"""So many files are in memory at once."""
-KEEP_EVERY = 0.1
+LARGEST_BATCH = 128
+QUICK = 0.25
+"""A batch grows while it goes through within this time: after a crash all of it must be looked for."""
+KEEP_EVERY = 0.25
 READ_BACK_MANY = 400
 READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
+_RENEW_AFTER = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +66,9 @@ class _Turn:
     failures: int = 0
     not_before: datetime | None = None
     stopped: bool = False
-    finished: list[tuple[Row, Outcome]] = field(default_factory=list)
+    elsewhere: bool = False
+    size: int = 0
+    finished: list[Outcome] = field(default_factory=list)
 
 
 class Deliverer:
@@ -87,6 +90,7 @@ class Deliverer:
         self._guard = threading.Lock()
         self._step = at_step
         self._looker = Looker(clock, at_step)
+        self._claimer = Claimer()
         self._unread: dict[int, int] = defaultdict(int)
         self._unread_since: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
@@ -113,10 +117,11 @@ class Deliverer:
         turn = self._begin(connection_id, budget_s)
         if turn is None:
             return DeliverOutcome(again=False, next_in=None)
-        if not self._take_lease(turn):
-            return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
-        if not turn.desk.closed and not self._waits(turn):
+        work = next(iter(pending([connection_id])), None)
+        if work and (work.left_behind or work.freed or (work.sendable and not self._waits(turn))):
             self._drain(turn)
+            if turn.elsewhere:
+                return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
         more = self._has_more(turn)
         if not more or self._read_back_presses(connection_id) or self._long_since_look(connection_id):
             self._look(turn)
@@ -140,69 +145,63 @@ class Deliverer:
             until=self._clock.monotonic() + budget_s,
             failures=desk.write_failures,
             not_before=desk.write_not_before,
+            size=BATCH * max((claim.parallel for claim in _claims(desk)), default=1),
         )
 
-    def _take_lease(self, turn: _Turn) -> bool:
-        """Take the lease, and with it what an ended deliverer left behind and patients who have come."""
+    def _drain(self, turn: _Turn) -> None:
+        """Send batch after batch while there is time; leave the lease when there is nothing more to send."""
+        claimed = self._exchange(turn, claim=True)
+        while claimed:
+            self._send(turn, claimed)
+            claimed = self._exchange(turn, claim=True)
+
+    def _in_time(self, turn: _Turn) -> bool:
+        over = turn.stopped or self._waits(turn) or self._clock.monotonic() >= turn.until
+        return not over and not self._read_back_presses(turn.desk.connection_id)
+
+    def _exchange(self, turn: _Turn, *, claim: bool) -> list[Row]:
+        """Keep the finished answers and claim what is next, in one durable step."""
         now = self._clock.now()
-        desk = turn.desk
-        with ledger.turn(desk.practice_id):
+        claimed: list[Row] = []
+        with deliveries.moving(turn.desk.practice_id, who=WHO, at=now) as moves:
+            first = turn.leased_at == float("-inf")
             if not self._renew(turn, now):
-                return False
-            left = [left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)]
-            deliveries.apply(desk.practice_id, left, who=WHO, at=now)
-            self._free_arrived(desk, now)
-        return True
+                turn.stopped, turn.elsewhere = True, first
+                claim = False
+            elif first:
+                self._take_over(turn.desk, moves, now)
+            self._keep(turn, moves, now)
+            if claim and self._in_time(turn):
+                claimed = self._claimer.claim(turn.desk, moves, turn.size, now)
+                if not claimed and not turn.elsewhere:
+                    leases.give_back(turn.desk.connection_id, self._holder)
+        self._step("claimed" if claimed else "kept")
+        return claimed
 
     def _renew(self, turn: _Turn, now: datetime) -> bool:
+        if self._clock.monotonic() - turn.leased_at < _RENEW_AFTER:
+            return True
         held = leases.take(turn.desk.connection_id, self._holder, now)
         if held:
             turn.leased_at = self._clock.monotonic()
         return held
 
-    def _free_arrived(self, desk: Desk, now: datetime) -> None:
-        came = deliveries.whose_patient_came(desk.connection_id)
-        if came:
-            verdicts = self._judge(desk, came, now)
-            changes = [with_reason(row, verdict) for row, verdict in zip(came, verdicts, strict=True)]
-            deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+    def _take_over(self, desk: Desk, moves: Moving, now: datetime) -> None:
+        """With the lease comes what an ended deliverer left behind; and patients who have come are written to."""
+        moves.apply([left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)])
+        self._claimer.free_arrived(desk, moves, now)
 
-    def _drain(self, turn: _Turn) -> None:
-        while True:
-            claimed = self._exchange(turn, claim=self._in_time(turn))
-            if not claimed:
-                return
-            self._send(turn, claimed)
-
-    def _in_time(self, turn: _Turn) -> bool:
-        over = turn.stopped or self._clock.monotonic() >= turn.until
-        return not over and not self._read_back_presses(turn.desk.connection_id)
-
-    def _exchange(self, turn: _Turn, *, claim: bool) -> list[Row]:
-        """Keep the finished answers and claim what is next, in one durable step."""
-        if not claim and not turn.finished:
-            return []
-        now = self._clock.now()
-        with ledger.turn(turn.desk.practice_id):
-            if not self._renew(turn, now):
-                turn.stopped, claim = True, False
-            self._keep(turn, now)
-            claimed = self._claim(turn, now) if claim and not turn.stopped else []
-        self._step("claimed" if claimed else "kept")
-        return claimed
-
-    def _keep(self, turn: _Turn, now: datetime) -> None:
+    def _keep(self, turn: _Turn, moves: Moving, now: datetime) -> None:
         desk, finished = turn.desk, turn.finished
         turn.finished = []
-        changes = [each for _, outcome in finished for each in outcome.changes]
-        done = deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+        done = moves.apply([each for outcome in finished for each in outcome.changes])
         taken = sum(1 for each in done if each.move == Event.TAKE)
         if taken:
             self._unread[desk.connection_id] += taken
             self._unread_since.setdefault(desk.connection_id, self._clock.monotonic())
-        for hold in (outcome.hold for _, outcome in finished if outcome.hold):
+        for hold in (outcome.hold for outcome in finished if outcome.hold):
             self._hold(turn, hold)
-        away = next((outcome.away for _, outcome in finished if outcome.away), None)
+        away = next((outcome.away for outcome in finished if outcome.away), None)
         if away:
             self._back_off(turn, away, now)
         elif taken and turn.failures:
@@ -228,61 +227,10 @@ class Deliverer:
         turn.not_before, turn.stopped = now + timedelta(seconds=delay), True
         set_backoff(turn.desk.connection_id, until=turn.not_before, failures=turn.failures)
 
-    def _claimable(self, turn: _Turn, limit: int) -> list[Row]:
-        if turn.desk.closed:
-            return []
-        return deliveries.claimable(turn.desk.connection_id, limit, paused=turn.desk.paused)
-
-    def _claim(self, turn: _Turn, now: datetime) -> list[Row]:
-        """Claim the next batch; what must not be sent (any more) goes where its verdict says."""
-        claims = turn.desk.manifest.commands.values() if turn.desk.manifest else ()
-        size = BATCH * max([claim.parallel for claim in claims], default=1)
-        while rows := self._claimable(turn, size):
-            rows = self._cautiously(rows)
-            verdicts = self._judge(turn.desk, rows, now)
-            good = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict.event is Event.QUEUE]
-            bad = [
-                with_reason(row, verdict)
-                for row, verdict in zip(rows, verdicts, strict=True)
-                if verdict.event is not Event.QUEUE
-            ]
-            starts = [
-                change(row, Event.CLAIM, fields={"attempts": row.attempts + 1, "sending_at": now})
-                for row in good
-            ]
-            started = deliveries.apply(turn.desk.practice_id, [*bad, *starts], who=WHO, at=now)
-            claimed = [each.row for each in started if each.move == Event.CLAIM]
-            if claimed:
-                return [
-                    replace(row, delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
-                    for row in claimed
-                ]
-        return []
-
-    def _cautiously(self, rows: list[Row]) -> list[Row]:
-        """What was being sent when the process ended goes alone, so that it alone is to blame the next time."""
-        counts = deliveries.restarts([row.id for row in rows if row.attempts])
-        first = next((at for at, row in enumerate(rows) if counts.get(row.id)), None)
-        rows = rows if first is None else rows[: max(first, 1)]
-        files = [at for at, row in enumerate(rows) if row.command == CommandKind.ADD_DOCUMENT]
-        return rows if len(files) <= MOST_FILES else rows[: files[MOST_FILES]]
-
-    def _judge(self, desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
-        known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
-        return [
-            judge(
-                desk,
-                case_of(row, known.get(row.patient_key)),
-                now,
-                as_if_allowed=row.delivery == Delivery.QUEUED,
-            )
-            for row in rows
-        ]
-
     def _send(self, turn: _Turn, claimed: Sequence[Row]) -> None:
         jobs = self._jobs(turn, claimed)
         parallel = max(self._parallel(turn.desk, row) for row in claimed)
-        kept_at = self._clock.monotonic()
+        began = kept_at = self._clock.monotonic()
         self._step("before_sending")
         answers = send(
             turn.connector,
@@ -293,10 +241,12 @@ class Deliverer:
         )
         for row, answer in answers:
             self._step("answered")
-            turn.finished.append((row, after_write(row, turn.desk, answer, self._clock.now())))
+            turn.finished.append(after_write(row, turn.desk, answer, self._clock.now()))
             if self._clock.monotonic() - kept_at > KEEP_EVERY:
                 self._exchange(turn, claim=False)
                 kept_at = self._clock.monotonic()
+        quick = self._clock.monotonic() - began < QUICK
+        turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
 
     def _jobs(self, turn: _Turn, claimed: Sequence[Row]) -> list[Job]:
         jobs: list[Job] = []
@@ -304,7 +254,7 @@ class Deliverer:
             try:
                 jobs.append((row, command_of(row, turn.desk, to_send=True)))
             except Exception as error:  # one row that can't be made into a command must not stop the others
-                turn.finished.append((row, after_write(row, turn.desk, error, self._clock.now())))
+                turn.finished.append(after_write(row, turn.desk, error, self._clock.now()))
         return jobs
 
     def _parallel(self, desk: Desk, row: Row) -> int:
@@ -325,7 +275,7 @@ class Deliverer:
 
     def _has_more(self, turn: _Turn) -> bool:
         """Whether something may be sent right now."""
-        return not turn.stopped and not self._waits(turn) and bool(self._claimable(turn, 1))
+        return not turn.stopped and not self._waits(turn) and self._claimer.any(turn.desk)
 
     def _look(self, turn: _Turn) -> None:
         self._looked_at[turn.desk.connection_id] = self._clock.monotonic()
@@ -339,8 +289,6 @@ class Deliverer:
         look_at = self._look_at(work, now) if work else None
         if more or (work and work.freed) or (look_at and look_at <= now):
             return DeliverOutcome(again=True, next_in=0.0)
-        with ledger.turn(turn.desk.practice_id):
-            leases.give_back(turn.desk.connection_id, self._holder)
         waits = turn.not_before if work and work.sendable and self._waits(turn) else None
         at = min((each for each in (waits, look_at) if each is not None), default=None)
         return DeliverOutcome(again=False, next_in=None if at is None else (at - now).total_seconds())
@@ -357,16 +305,8 @@ class Deliverer:
         return self._looker.not_before(work.connection_id, max(now, min(looks))) if looks else None
 
 
-def case_of(row: Row, patient: bool | None) -> Case:
-    """Return what is judged of a row. A status move's patient is known to the PMS in any case."""
-    return Case(
-        kind=row.kind,
-        command=row.command,
-        patient_key=row.patient_key,
-        patient=True if row.kind == APPOINTMENT_STATUS else patient,
-        created_at=row.created_at,
-        sent_before=True,
-    )
+def _claims(desk: Desk) -> Collection[CommandClaim]:
+    return desk.manifest.commands.values() if desk.manifest else ()
 
 
 def _still(not_before: datetime, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from chartbridge.store.desk import Desk, clear_write_hold, connection_for_writin
 from chartbridge.store.models import Activity, Connection, Delivery, Seen, Writeback
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
-from chartbridge.writeback.deliver import case_of
+from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
@@ -131,7 +131,10 @@ def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: 
             for row in rows
             if allows(state_of(row), Event.DISMISS)
         ]
-        return len(deliveries.apply(practice_id, changes, who=who, at=now))
+        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        for connection_id in {row.connection_id for row in rows if row.reason_code == "unauthorised"}:
+            _resume(connection_id or 0)
+        return len(done)
 
 
 def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
@@ -149,8 +152,12 @@ def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
 
 
 def _resume(connection_id: int) -> None:
+    """Lift the pause, unless something else still stands parked for want of a right."""
     code = Connection.objects.values_list("write_hold_code", flat=True).get(pk=connection_id)
-    if code.startswith(("unauthorised", "misconfigured")):
+    still = Writeback.objects.filter(
+        connection_id=connection_id, delivery=Delivery.PARKED, reason_code="unauthorised"
+    )
+    if code.startswith("misconfigured") or (code.startswith("unauthorised") and not still.exists()):
         clear_write_hold(connection_id)
     wake(connection_id, Lane.WRITE)
 

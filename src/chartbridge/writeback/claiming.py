@@ -1,0 +1,87 @@
+"""Takes the next batch off the queue: judged once more, in order, and carefully where something went wrong before.
+
+Must not be in it: sending, the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chartbridge.pms.commands import CommandKind
+from chartbridge.store import deliveries
+from chartbridge.store.deliveries import Moving, Row
+from chartbridge.store.desk import Desk
+from chartbridge.store.models import Delivery
+from chartbridge.writeback.changes import change, with_reason
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, Verdict, judge
+from chartbridge.writeback.states import Event
+
+MOST_FILES = 2
+"""So many files are in memory at once."""
+
+
+class Claimer:
+    """Claims for any connection; keeps nothing."""
+
+    def any(self, desk: Desk) -> bool:
+        """Whether something may be sent right now."""
+        return not desk.closed and bool(deliveries.claimable(desk.connection_id, 1, paused=desk.paused))
+
+    def claim(self, desk: Desk, moves: Moving, size: int, now: datetime) -> list[Row]:
+        """Claim the next batch; what must not be sent (any more) goes where its verdict says."""
+        claimed: list[Row] = []
+        while not desk.closed and not claimed:
+            rows = deliveries.claimable(desk.connection_id, size, paused=desk.paused)
+            if not rows:
+                break
+            claimed = _claim(desk, moves, _cautiously(rows), now)
+        return [
+            replace(row, delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
+            for row in claimed
+        ]
+
+    def free_arrived(self, desk: Desk, moves: Moving, now: datetime) -> None:
+        """Let go on what was held for an unknown patient whom the mirror knows by now."""
+        came = deliveries.whose_patient_came(desk.connection_id)
+        if came:
+            verdicts = _judged(desk, came, now)
+            moves.apply([with_reason(row, verdict) for row, verdict in zip(came, verdicts, strict=True)])
+
+
+def case_of(row: Row, patient: bool | None) -> Case:
+    """Return what is judged of a row. A status move's patient is known to the PMS in any case."""
+    return Case(
+        kind=row.kind,
+        command=row.command,
+        patient_key=row.patient_key,
+        patient=True if row.kind == APPOINTMENT_STATUS else patient,
+        created_at=row.created_at,
+        sent_before=True,
+    )
+
+
+def _claim(desk: Desk, moves: Moving, rows: Sequence[Row], now: datetime) -> list[Row]:
+    judged = list(zip(rows, _judged(desk, rows, now), strict=True))
+    bad = [with_reason(row, verdict) for row, verdict in judged if verdict.event is not Event.QUEUE]
+    starts = [
+        change(row, Event.CLAIM, fields={"attempts": row.attempts + 1, "sending_at": now})
+        for row, verdict in judged
+        if verdict.event is Event.QUEUE
+    ]
+    return [each.row for each in moves.apply([*bad, *starts]) if each.move == Event.CLAIM]
+
+
+def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
+    known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
+    return [judge(desk, case_of(row, known.get(row.patient_key)), now) for row in rows]
+
+
+def _cautiously(rows: list[Row]) -> list[Row]:
+    """What was being sent when the process ended goes alone, so that it alone is to blame the next time."""
+    counts = deliveries.restarts([row.id for row in rows if row.attempts])
+    first = next((at for at, row in enumerate(rows) if counts.get(row.id)), None)
+    rows = rows if first is None else rows[: max(first, 1)]
+    files = [at for at, row in enumerate(rows) if row.command == CommandKind.ADD_DOCUMENT]
+    return rows if len(files) <= MOST_FILES else rows[: files[MOST_FILES]]
