@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from chartbridge.domain.clock import SystemClock
+from chartbridge.flow.mapping import default_mappings
 from chartbridge.pms.connector import Finding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError
 from chartbridge.pms.manifest import Manifest, Setting
@@ -36,6 +37,7 @@ from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.settings.words import ABILITIES
 from chartbridge.web.toasts import only_toast
+from chartbridge.writeback import mend
 
 LONGEST = 500
 
@@ -99,6 +101,8 @@ def save(request: StaffRequest) -> HttpResponse:
         new_secrets=", ".join(_secrets_given(request, manifest)),
     )
     problem, named = _start(connection, manifest)
+    default_mappings(connection.pk)
+    mend.free_after_setting(connection.pk, request.user.email)
     connection.refresh_from_db()
     return _form(request, connection, manifest, entered, named, problem=problem, saved=True)
 
@@ -235,7 +239,10 @@ def _context(
         "errors": errors or {},
         "locked": secrets_are_locked(same),
         "identity": _identity(same),
-        "cannot": [(ABILITIES.get(what, what), why) for what, why in manifest.cannot.items()],
+        "cannot": [
+            (ABILITIES.get(what) or what.replace("_", " ").capitalize(), why)
+            for what, why in manifest.cannot.items()
+        ],
     }
 
 

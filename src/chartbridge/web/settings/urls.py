@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from chartbridge.web import placeholder, profile, welcome
-from chartbridge.web.settings import people, statuses, tokens, trail
+from chartbridge.web import profile, welcome
+from chartbridge.web.settings import connection, people, statuses, sync, tokens, trail, writeback
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("welcome/", welcome.page, name="welcome"),
     path("profile/", profile.page, name="profile"),
-    path("settings/writeback/", placeholder.page, name="settings-writeback"),
-    path("settings/sync/", placeholder.page, name="settings-sync"),
-    path("settings/connection/", placeholder.page, name="settings-connection"),
+    path("settings/writeback/", writeback.page, name="settings-writeback"),
+    path("settings/writeback/provider/", writeback.provider, name="settings-writeback-provider"),
+    path("settings/writeback/switch/", writeback.switch, name="settings-writeback-switch"),
+    path("settings/writeback/note/<str:kind>/", writeback.note, name="settings-writeback-note"),
+    path("settings/writeback/document/<str:kind>/", writeback.document, name="settings-writeback-document"),
+    path("settings/writeback/rehearse/<str:kind>/", writeback.rehearse, name="settings-writeback-rehearse"),
+    path(
+        "settings/writeback/back-fill/<str:kind>/", writeback.back_fill, name="settings-writeback-back-fill"
+    ),
+    path("settings/sync/", sync.page, name="settings-sync"),
+    path("settings/sync/stream/<str:stream>/", sync.stream, name="settings-sync-stream"),
+    path("settings/sync/photos/", sync.photos, name="settings-sync-photos"),
+    path("settings/sync/now/", sync.now, name="settings-sync-now"),
+    path("settings/sync/full/", sync.full, name="settings-sync-full"),
+    path("settings/sync/state/", sync.state, name="settings-sync-state"),
+    path("settings/connection/", connection.page, name="settings-connection"),
+    path("settings/connection/test/", connection.test, name="settings-connection-test"),
+    path("settings/connection/save/", connection.save, name="settings-connection-save"),
+    path("settings/connection/switch/", connection.switch, name="settings-connection-switch"),
     path("settings/statuses/", statuses.page, name="settings-statuses"),
     path("settings/statuses/save/", statuses.save, name="settings-statuses-save"),
     path("settings/statuses/reset/", statuses.reset, name="settings-statuses-reset"),

@@ -20,7 +20,7 @@ STREAMS: dict[str, Words] = {
     Stream.PATIENTS: _("Patients"),
     Stream.PHOTOS: _("Photos"),
     Stream.DOCUMENTS: _("Documents"),
-    Stream.LOOKUPS: _("Lists (providers, note types, …)"),
+    Stream.LOOKUPS: _("Lists"),
 }
 COMMANDS: dict[str, Words] = {
     CommandKind.ADD_NOTE: _("Writing notes"),

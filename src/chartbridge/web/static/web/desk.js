@@ -114,3 +114,8 @@ document.addEventListener("click", (event) => {
   part.hidden = !part.hidden;
   at.setAttribute("aria-expanded", String(!part.hidden));
 });
+
+// On phones the settings' pages are a strip: bring the present one into sight.
+const strip = document.querySelector(".settings__nav");
+const here = strip?.querySelector("[aria-current]");
+if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - 16;
