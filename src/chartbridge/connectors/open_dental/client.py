@@ -14,6 +14,7 @@ from typing import Any
 
 from chartbridge.connectors.open_dental.codec import moment
 from chartbridge.connectors.open_dental.settings import ApiAccess
+from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.errors import (
     PmsError,
@@ -28,7 +29,7 @@ from chartbridge.transport.throttle import shared_throttle
 
 NAME = "Open Dental's API"
 PAGE_OVERLAP = 10  # rows move between pages while they are read: neighbouring pages share some
-CLOCK_KEPT_S = 900.0
+CLOCK_KEPT_S = {True: 60.0, False: 900.0}  # a call costs nothing, or one of the few that are allowed
 Item = dict[str, Any]
 Version = tuple[int, ...]
 
@@ -65,8 +66,9 @@ class OpenDentalApi:
         )
         self._lock = threading.Lock()
         self._version: Version | None = None
+        self._updating = False
         self._offset = timedelta()
-        self._offset_until = -1.0
+        self._offset_until = float("-inf")
 
     def get(self, path: str, *, ability: str, **params: str) -> Any:
         """GET one resource. Raises `NotThere`, `Unauthorised`, `Refused`, `Unavailable`, `Unreadable`."""
@@ -125,8 +127,19 @@ class OpenDentalApi:
                 return str(item.get("ValueString") or "")
         return ""
 
+    def updating(self) -> bool:
+        """Whether an update of Open Dental runs now."""
+        self._updating = bool(self.preference("UpdateInProgressOnComputerName").strip())
+        return self._updating
+
+    def not_while_updating(self) -> None:
+        """Raise `Unavailable` while an update is known to run. It is looked for now and then, with the clock."""
+        self.server_local()
+        if self._updating and self.updating():
+            raise Unavailable(UPDATING, retry_after=30)
+
     def server_local(self) -> datetime:
-        """The server's wall time now. Its distance to ours is asked every quarter of an hour."""
+        """The server's wall time now. Its distance to ours is asked again and again: clocks change twice a year."""
         with self._lock:
             if self._clock.monotonic() >= self._offset_until:
                 self._learn_offset()
@@ -146,6 +159,7 @@ class OpenDentalApi:
         self._http.close()
 
     def _learn_offset(self) -> None:
+        self.updating()
         shown = self.heard(self.items("providers", ability="connection", Limit="1"))
         ours = self._clock.now().replace(tzinfo=None)
         try:
@@ -156,7 +170,7 @@ class OpenDentalApi:
             raise Unreadable("Open Dental's API did not say its time.", evidence="providers.serverDateTime")
         quarters = round((server - ours).total_seconds() / 900)  # every zone is whole quarters of an hour
         self._offset = timedelta(seconds=900 * quarters)
-        self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S
+        self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S[self.access.interval == 0]
 
     def _no(self, answer: Answer, ability: str, *, writes: bool) -> PmsError:
         said = answer.content[:2000].decode("utf-8", "replace")

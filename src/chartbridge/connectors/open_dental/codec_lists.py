@@ -97,10 +97,11 @@ def photo_categories(rows: Iterable[Texts]) -> str:
 
 
 def document(row: Texts) -> Document:
-    """One entry of a patient's documents. `FileName` is a full path where the API said it."""
+    """One entry of a patient's documents. `FileName` is a full path where the API said it; an eighth text, where
+    there is one, begins with the kind of file that the API was handed and nobody has opened yet."""
     if row[0] in NO_KEY or row[1] in NO_KEY:
         raise BadValue("no key")
-    suffix = _suffix(row[5])
+    suffix = _suffix(row[5]) or _suffix_in_note(row)
     return Document(
         key=row[0],  # type: ignore[arg-type]
         patient_key=row[1],  # type: ignore[arg-type]
@@ -108,7 +109,7 @@ def document(row: Texts) -> Document:
         type_key=key_or_empty(row[3]),
         created_local=moment(row[4]),
         media_type=MEDIA_TYPES.get(suffix, "application/octet-stream"),
-        ref=file_ref(row[0] or "", row[1] or "", row[5] or ""),
+        ref=file_ref(row[0] or "", row[1] or ""),
     )
 
 
@@ -120,7 +121,7 @@ def photo(row: Texts) -> Photo:
         key=row[1],  # type: ignore[arg-type]
         patient_key=row[1],  # type: ignore[arg-type]
         version=f"{row[0]}:{row[6] or ''}",
-        ref=file_ref(row[0] or "", row[1] or "", row[5] or ""),
+        ref=file_ref(row[0] or "", row[1] or ""),
     )
 
 
@@ -134,19 +135,18 @@ def newest_pictures(rows: Iterable[Texts]) -> list[Texts]:
     return list(newest.values())
 
 
-def file_ref(document_key: str, patient_key: str, path: str) -> str:
-    """What opens the file later. Of a path only what the API gave in full is kept; a file name is looked up."""
-    full = path if ("\\" in path or "/" in path) else ""
-    return json.dumps([document_key, patient_key, full], separators=(",", ":"))
+def file_ref(document_key: str, patient_key: str) -> str:
+    """What opens the file later. A path is no part of it: Open Dental's paths carry the patient's name."""
+    return json.dumps([document_key, patient_key], separators=(",", ":"))
 
 
-def parse_ref(ref: str) -> tuple[str, str, str]:
-    """The parts of a `file_ref`: document key, patient key, full path or empty. Raises `BadValue`."""
+def parse_ref(ref: str) -> tuple[str, str]:
+    """The parts of a `file_ref`: document key and patient key. Raises `BadValue`."""
     try:
-        document_key, patient_key, path = json.loads(ref)
+        document_key, patient_key = json.loads(ref)
     except (ValueError, TypeError):
         raise BadValue("not a reference of this connector") from None
-    return str(document_key), str(patient_key), str(path)
+    return str(document_key), str(patient_key)
 
 
 def colour(value: str | None) -> str:
@@ -177,6 +177,11 @@ def is_picture(row: Texts) -> bool:
 
 def _suffix(path: str | None) -> str:
     return PureWindowsPath(path or "").suffix.lower()
+
+
+def _suffix_in_note(row: Texts) -> str:
+    """`.pdf_…` → `.pdf`."""
+    return (row[7] or "").partition("_")[0].lower() if len(row) > 7 else ""
 
 
 def _age(row: Texts) -> tuple[str, int]:

@@ -16,7 +16,6 @@ from chartbridge.connectors.open_dental import settings as entered
 from chartbridge.connectors.open_dental.client import OpenDentalApi
 from chartbridge.connectors.open_dental.database import (
     NAME,
-    UPDATING,
     Database,
     server_time,
 )
@@ -27,6 +26,7 @@ from chartbridge.connectors.open_dental.reading_api_papers import ApiPaperReader
 from chartbridge.connectors.open_dental.reading_papers import PaperReader
 from chartbridge.connectors.open_dental.reading_people import PatientReader
 from chartbridge.connectors.open_dental.reading_schedule import ScheduleReader
+from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.connectors.open_dental.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
@@ -128,7 +128,6 @@ class OpenDental:
     def _api_identity(self, parts: _Parts) -> PmsIdentity:
         api = parts.needed_api()
         local, offset = api.server_local(), api.offset()
-        updating = api.preference("UpdateInProgressOnComputerName").strip()
         return PmsIdentity(
             vendor="Open Dental Software",
             edition="Open Dental",
@@ -136,7 +135,7 @@ class OpenDental:
             practice_name=api.preference("PracticeTitle"),
             server_now=(local - offset).replace(tzinfo=UTC),
             zone=zone_name(offset),
-            busy=UPDATING if updating else "",
+            busy=UPDATING if api.updating() else "",
         )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.codec import moment
 from chartbridge.connectors.open_dental.statements import REQUIRED, compiled, keys
+from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
 from chartbridge.transport.sql import Rows, Sql
 

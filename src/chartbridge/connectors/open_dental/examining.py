@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from chartbridge.connectors.open_dental.client import OpenDentalApi
-from chartbridge.connectors.open_dental.database import UPDATING, Database
-from chartbridge.connectors.open_dental.words import VERSION_NEEDED
+from chartbridge.connectors.open_dental.database import Database
+from chartbridge.connectors.open_dental.words import UPDATING, VERSION_NEEDED
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.connector import Finding
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised

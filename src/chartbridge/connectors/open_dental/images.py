@@ -30,14 +30,14 @@ class Images:
     def open(self, ref: str) -> bytes:
         """The bytes of a photo or document. `ref` comes from a record."""
         try:
-            document_key, patient_key, path = parse_ref(ref)
+            document_key, patient_key = parse_ref(ref)
         except BadValue:
             raise Unreadable(
                 "This file can't be found by what is known of it.", evidence="reference"
             ) from None
         if self._db is not None:
             return self._by_database(self._db, document_key)
-        return self._by_path(path or self._path_from_api(document_key, patient_key))
+        return self._by_path(self._path_from_api(document_key, patient_key))
 
     def _by_database(self, database: Database, document_key: str) -> bytes:
         rows = database.rows("file", (document_key,))

@@ -2,7 +2,7 @@
 
 The API filters by DateTStamp and says its wall time with the rows; the next question goes back a minute before
 that, and more than an hour in the small hours, when a DST hour may repeat. What came once is remembered by key
-and stamp. Must not be in it: calls' addresses beyond the resource's name, decoding.
+and content: stamps have whole seconds, and a row may change twice in one. Must not be in it: calls' addresses beyond the resource's name, decoding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 from chartbridge.connectors.open_dental.client import Item, NotThere, OpenDentalApi
 from chartbridge.connectors.open_dental.codec import (
@@ -50,7 +51,7 @@ _STAMP = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiCursor:
     """Where a stream stands: `since` is the server's wall time; `offset` a page under way; `begun` the server's
-    time when those pages began; `seen` key@stamp inside the overlap; `first` in the first read; `day` of statuses."""
+    time when those pages began; `seen` key@content@stamp inside the overlap; `first` in the first read; `day` of statuses."""
 
     since: str
     begun: str = ""
@@ -111,6 +112,7 @@ class ApiReader:
     def read(self, stream: Stream, cursor: str | None) -> Page:
         """The next page."""
         with self._lock:
+            self._api.not_while_updating()
             now = self._api.server_local()
             held = parse(cursor)
             day = local_text(now)[:10] if stream is Stream.APPOINTMENT_STATUS else ""
@@ -251,7 +253,7 @@ class ApiReader:
 
     def _new(self, held: ApiCursor, rows: Sequence[Texts], stream: str) -> list[Texts]:
         stamp, told = _STAMP[stream], set(held.seen)
-        return [row for row in rows if f"{row[0]}@{row[stamp]}" not in told]
+        return [row for row in rows if _mark(row, stamp) not in told]
 
     def _first_page(self, found: _Found, held: ApiCursor, following: int | None) -> Page:
         done = following is None
@@ -270,12 +272,12 @@ class ApiReader:
         """Remember what came; the server's time of the first of several pages is where the next time begins."""
         stamp = _STAMP[stream]
         begun = held.begun if held.offset is not None else (self._api.heard(items) or held.since)
-        seen = [*held.seen, *(f"{row[0]}@{row[stamp]}" for row in rows)]
+        seen = [*held.seen, *(_mark(row, stamp) for row in rows)]
         cursor = replace(held, offset=following, begun=begun, seen=tuple(seen[-REMEMBERED:]))
         if following is None:
             cursor = replace(cursor, since=begun)
             floor = self._since(cursor)
-            kept = [each for each in cursor.seen if each.partition("@")[2] >= floor]
+            kept = [each for each in cursor.seen if each.rpartition("@")[2] >= floor]
             cursor = replace(cursor, seen=tuple(kept))
         offset = self._api.offset()
         return _page(
@@ -285,6 +287,11 @@ class ApiReader:
             stamps=[(row[stamp] or "") for row in rows],
             to_utc=lambda at: (at - offset).replace(tzinfo=UTC),
         )
+
+
+def _mark(row: Texts, stamp: int) -> str:
+    content = crc32("\x1f".join(each or "" for each in row).encode())
+    return f"{row[0]}@{content:08x}@{row[stamp]}"
 
 
 def _rows(items: Sequence[Item], fields: Sequence[str]) -> list[Texts]:

@@ -40,6 +40,7 @@ class ApiPaperReader:
     def read(self, stream: Stream, cursor: str | None) -> Page:
         """The next page. `complete` ends the first round."""
         with self._lock:
+            self._api.not_while_updating()
             return self._read(stream, cursor)
 
     def _read(self, stream: Stream, cursor: str | None) -> Page:

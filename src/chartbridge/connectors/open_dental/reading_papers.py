@@ -59,7 +59,7 @@ class PaperReader:
         self._db, self._clock = database, clock
         self._feed = log_feed(database)
         self._lock = threading.Lock()
-        self._category, self._category_until = "", -1.0
+        self._category, self._category_until = "", float("-inf")
 
     def read(self, stream: Stream, cursor: str | None, *, thorough: bool) -> Page:
         """The next page of either stream."""

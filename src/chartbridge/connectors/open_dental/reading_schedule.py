@@ -54,7 +54,7 @@ class _Day:
 
     sums: dict[str, int]
     day: str
-    due: float = 0.0
+    due: float = float("-inf")
 
     def mark(self) -> tuple[str, str, str]:
         """The fingerprint that these rows must have."""

@@ -189,6 +189,12 @@ def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, 
         )
         for name, (table, fields) in FIELDS.items()
     }
+    if "note" in columns.get(
+        "document", frozenset()
+    ):  # of what the API was handed, the kind of file stands there
+        parts["document"] += (
+            ", IF(LEFT(document.Note, 12) = '_rawBase64_:', SUBSTRING(document.Note, 13, 12), '')"
+        )
     by_time = indexes.get(("appointment", "aptdatetime"))
     parts["by_time"] = f"FORCE INDEX (`{by_time}`)" if by_time and "`" not in by_time else ""
     # before 24.2.1 there is no index on HistDateTStamp: the window is one of keys then

@@ -125,3 +125,7 @@ VERSION_NEEDED: dict[str, tuple[int, ...]] = {
     "add_document": (22, 1),
     "mark_insurance_verified": (24, 1, 17),
 }
+
+UPDATING = (
+    "Open Dental is being updated on a computer of the office. Reading goes on when the update is done."
+)
