@@ -96,16 +96,19 @@ def accept(
     `source` is whose idempotency keys they are: `api:<token id>`, `user:<user id>`. `who` is for the ledger.
     """
     ready = _Ready(practice_id, new, source, idempotency_key, clock)
-    if earlier := ready.earlier():
-        return earlier
-    ready.check()
+    try:
+        ready.check()
+    except BadActivity:
+        if earlier := ready.earlier():  # rules may have grown stricter since
+            return earlier
+        raise
     try:
         with writing():
             activities.keep(ready.checked.activity, ready.checked.file)
             (made,) = _enqueue([ready], enqueue, who)
             return Accepted(activity=ready.checked.activity, writebacks=made)
     except IntegrityError:
-        # Another thread or process kept the same key between our look and our insert.
+        # The key is taken. Looked for only now: the same key twice is rare.
         if earlier := ready.earlier():
             return earlier
         raise
