@@ -164,8 +164,8 @@ class Database(ABC):
         return made
 
     def _check_names(self, table: str, values: Row) -> None:
-        unknown = [name for name in values if not self.schema[table].has(name)]
-        if unknown:
+        if not values.keys() <= self.schema[table].names:
+            unknown = sorted(values.keys() - self.schema[table].names)
             raise KeyError(f"{table} has no {', '.join(unknown)}")
 
 

@@ -72,6 +72,7 @@ class Table:
     columns: tuple[Column, ...]
     primary: str
     keys: tuple[tuple[str, str], ...]
+    names: frozenset[str]
 
     @property
     def stamp(self) -> str | None:
@@ -83,7 +84,7 @@ class Table:
         return any(c.auto for c in self.columns)
 
     def has(self, column: str) -> bool:
-        return any(c.name == column for c in self.columns)
+        return column in self.names
 
 
 Schema = dict[str, Table]
@@ -195,7 +196,7 @@ def _read_tables(text: str) -> Schema:
                 keys.append((key[1], key[2]))
             else:
                 primary = key[2]
-        tables[name] = Table(name=name, columns=tuple(columns), primary=primary, keys=tuple(keys))
+        tables[name] = _table(name, columns, primary, keys)
     return tables
 
 
@@ -211,11 +212,19 @@ def _apply(tables: Schema, changes: str) -> Schema:
             else:
                 column = _column(rest)
                 columns[column.name] = column
-        kept = tuple(
-            (k, cols) for k, cols in table.keys if all(_bare(c) in columns for c in cols.split(", "))
-        )
-        changed[name] = Table(name=name, columns=tuple(columns.values()), primary=table.primary, keys=kept)
+        kept = [(k, cols) for k, cols in table.keys if all(_bare(c) in columns for c in cols.split(", "))]
+        changed[name] = _table(name, list(columns.values()), table.primary, kept)
     return changed
+
+
+def _table(name: str, columns: list[Column], primary: str, keys: list[tuple[str, str]]) -> Table:
+    return Table(
+        name=name,
+        columns=tuple(columns),
+        primary=primary,
+        keys=tuple(keys),
+        names=frozenset(c.name for c in columns),
+    )
 
 
 def _bare(column: str) -> str:

@@ -42,22 +42,23 @@ def seed(db: Database, *, count: int = 500, number: int = 7) -> None:
     _papers(db, chance, active, booked, now)
 
 
-def slots(chance: random.Random, day: date, start: time, length: timedelta) -> Iterator[Row]:
-    """Yield the visits of one day: every room from opening to closing, with gaps."""
+def slots(chance: random.Random, day: date, start: time, length: timedelta, share: float) -> Iterator[Row]:
+    """Yield the visits of one day: every room from opening to closing, with gaps; `share` of it is booked."""
     opening = datetime.combine(day, start)
     for room, dentist, hygienist in ROOMS:
         at = opening + timedelta(minutes=10 * chance.randrange(3))
         while at < opening + length:
             minutes = chance.choice(LENGTHS)
-            yield {
-                "AptDateTime": text(at),
-                "Op": room,
-                "ProvNum": dentist,
-                "ProvHyg": hygienist,
-                "IsHygiene": int(hygienist > 0),
-                "Pattern": "/" + "X" * (minutes // 5 - 2) + "/",
-                "ProcDescript": chance.choice(WORK),
-            }
+            if chance.random() < share:
+                yield {
+                    "AptDateTime": text(at),
+                    "Op": room,
+                    "ProvNum": dentist,
+                    "ProvHyg": hygienist,
+                    "IsHygiene": int(hygienist > 0),
+                    "Pattern": "/" + "X" * (minutes // 5 - 2) + "/",
+                    "ProcDescript": chance.choice(WORK),
+                }
             at += timedelta(minutes=minutes + chance.choice((0, 0, 0, 10, 20)))
 
 
@@ -142,9 +143,7 @@ def _calendar(chance: random.Random, active: list[int], now: datetime, count: in
         share = 1.0 if offset == 0 else 0.55 if offset < 0 else max(0.05, 0.5 - offset / 250)
         share *= min(1.0, count / 300)
         start = opening(now) if offset == 0 else time(8)
-        for slot in slots(chance, day, start, DAY_LENGTH):
-            if chance.random() > share:
-                continue
+        for slot in slots(chance, day, start, DAY_LENGTH, share):
             if not queue:
                 queue = chance.sample(active, len(active))
             number += 1
@@ -258,6 +257,7 @@ def _papers(db: Database, chance: random.Random, active: list[int], booked: list
 def _import(
     db: Database, patient: int, content: bytes, ending: str, category: int, description: str, at: str
 ) -> int:
+    stamp = db.value("SELECT DateTStamp FROM patient WHERE PatNum=?", patient)
     key = chart.import_document(
         db,
         FRONT_DESK,
@@ -270,4 +270,5 @@ def _import(
         log=False,
     )
     db.update("document", key, DateTStamp=at)
+    db.update("patient", patient, DateTStamp=stamp)
     return key

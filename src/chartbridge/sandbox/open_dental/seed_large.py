@@ -109,7 +109,7 @@ def _patients(db: MariaDatabase, count: int) -> None:
         count,
         {
             "PatNum": "n",
-            "LName": f"ELT(1+(n DIV 3)*7%{NAMES},{last})",
+            "LName": f"ELT(1+((n-1) DIV 3)*7%{NAMES},{last})",
             "FName": f"ELT(1+n*13%{NAMES},{first})",
             "PatStatus": "IF(n%25=0,2,IF(n%40=1,3,0))",
             "Gender": "n%2",
@@ -118,7 +118,7 @@ def _patients(db: MariaDatabase, count: int) -> None:
             "City": "'Salem'",
             "State": "'OR'",
             "Zip": "'97301'",
-            "HmPhone": phone.format("(n DIV 3)"),
+            "HmPhone": phone.format("((n-1) DIV 3)"),
             "WirelessPhone": phone.format("n"),
             "Email": "CONCAT('patient',n,'@example.com')",
             "Guarantor": "n-(n-1)%3",
