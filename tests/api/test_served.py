@@ -1,0 +1,97 @@
+"""Under the real server: threads, uploads, and waiting calls that don't hold up others."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from chartbridge.store.models import Activity, ActivityFile, Writeback
+from tests.api.conftest import Program
+from tests.api.test_activities import TEXT
+from tests.conftest import LiveHub
+from tests.intake.papers import PDF
+
+
+class Line:
+    """One kept-open connection to the served API."""
+
+    def __init__(self, hub: LiveHub, program: Program) -> None:
+        self._line = http.client.HTTPConnection(urlsplit(hub.url).netloc, timeout=60)
+        self._headers = program.sign_in
+
+    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
+        self._line.request(method, f"/api/v1{path}", body, self._headers | headers)
+        answer = self._line.getresponse()
+        content = answer.read()
+        return answer.status, json.loads(content)
+
+    def hand_in(self, key: str) -> int:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return self.call("POST", "/activities", json.dumps(TEXT).encode(), **headers)[0]
+
+
+@pytest.fixture
+def line(live_hub: LiveHub, program: Program) -> Line:
+    return Line(live_hub, program)
+
+
+def test_activities_handed_in_over_eight_lines_at_once_are_all_kept(
+    live_hub: LiveHub, program: Program
+) -> None:
+    def hand_in(number: int) -> list[int]:
+        line = Line(live_hub, program)
+        return [line.hand_in(f"{number}.{n}") for n in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [s for each in pool.map(hand_in, range(8)) for s in each]
+    kept = statuses.count(201)
+    assert set(statuses) <= {201, 429}
+    assert kept == Activity.objects.count() == Writeback.objects.count()
+
+
+def test_a_pdf_goes_up(line: Line) -> None:
+    edge = "cut-here"
+    parts = "".join(
+        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in {"kind": "account_statement", "patient_key": "1042"}.items()
+    )
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+    content = PDF.replace(b"xref", b" " * (5 << 20) + b"xref")
+    body = parts.encode() + head.encode() + content + f"\r\n--{edge}--\r\n".encode()
+    status, told = line.call(
+        "POST", "/documents", body, **{"Content-Type": f"multipart/form-data; boundary={edge}"}
+    )
+    assert status == 201, told
+    assert bytes(ActivityFile.objects.get().content) == content
+
+
+def test_a_waiting_call_hears_of_a_change_at_once_and_holds_up_nobody(
+    live_hub: LiveHub, program: Program
+) -> None:
+    line = Line(live_hub, program)
+    start = line.call("GET", "/changes")[1]["last"]
+    heard: list[float] = []
+
+    def wait() -> None:
+        told = Line(live_hub, program).call("GET", f"/changes?after={start}&wait=20")[1]
+        assert told["changes"]
+        heard.append(time.monotonic())
+
+    waiting = [threading.Thread(target=wait) for _ in range(10)]
+    for each in waiting:
+        each.start()
+    time.sleep(0.5)
+    assert line.hand_in("wake") == 201
+    kept_at = time.monotonic()
+    for each in waiting:
+        each.join()
+    assert len(heard) == 10
+    assert statistics.median(heard) - kept_at < 1
