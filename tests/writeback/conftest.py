@@ -134,27 +134,34 @@ class Office:
         assert report.whole, report
 
 
+def open_office(**claim: object) -> Office:
+    """Make a practice on a scripted PMS; what is given goes into the claim of notes."""
+    clock = SetClock(NOON)
+    pms = ScriptedPms(clock)
+    manifest = scripted_manifest(**claim)
+    install(scripted_registry(pms, manifest))
+    practice = Practice.objects.create(name="Maple Street Dental")
+    link = Connection.objects.create(practice=practice, connector="scripted", provider_key="9")
+    _lists(link)
+    office = Office(clock, pms, manifest, practice, link, LiveConnectors(clock))
+    for key in ("1", "2", "3"):
+        office.patient(key)
+    return office
+
+
 @pytest.fixture
-def make_office(db: None) -> Iterator[Callable[..., Office]]:
-    """Make an office; what is given goes into the claim of notes."""
+def registered() -> Iterator[None]:
+    """Put the installed registry back afterwards."""
     before = registry_module._installed
-
-    def make(**claim: object) -> Office:
-        clock = SetClock(NOON)
-        pms = ScriptedPms(clock)
-        manifest = scripted_manifest(**claim)
-        install(scripted_registry(pms, manifest))
-        practice = Practice.objects.create(name="Maple Street Dental")
-        link = Connection.objects.create(practice=practice, connector="scripted", provider_key="9")
-        _lists(link)
-        office = Office(clock, pms, manifest, practice, link, LiveConnectors(clock))
-        for key in ("1", "2", "3"):
-            office.patient(key)
-        return office
-
-    yield make
+    yield
     if before:
         install(before)
+
+
+@pytest.fixture
+def make_office(db: None, registered: None) -> Callable[..., Office]:
+    """Make an office; what is given goes into the claim of notes."""
+    return open_office
 
 
 def _lists(link: Connection) -> None:

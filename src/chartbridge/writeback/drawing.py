@@ -12,7 +12,7 @@ from chartbridge.writeback.states import STATES, TABLE, State
 
 _HEAD = """# The moves of a writeback
 
-Made from `writeback/states.py`; a test holds it current and says how it is made anew.
+Made from `writeback/states.py`; a test holds it current (`CHARTBRIDGE_WRITE_DOCS=1` makes it anew).
 A writeback is done when it stands at *In the PMS, read back*. Every arrow that is taken is an entry of the ledger.
 
 """

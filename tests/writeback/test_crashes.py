@@ -1,0 +1,292 @@
+"""Processes that end at any moment, lines that drop at any moment: nothing is lost, nothing is written twice."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connections, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chartbridge.pms.commands import Command
+from chartbridge.pms.errors import Refused, Unavailable, Uncertain
+from chartbridge.store.models import Delivery, Seen, Writeback
+from chartbridge.writeback.mend import dismiss, retry, retry_alike
+from chartbridge.writeback.recover import recover
+from tests.writeback.conftest import Office, open_office
+
+STEPS = ["claimed", "before_sending", "answered", "kept", "before_looking", "looked", "looks_kept"]
+
+
+class Died(BaseException):
+    """The process ended here."""
+
+
+def dies_at(step: str, *, after: int = 0) -> Callable[[str], None]:
+    left = after
+
+    def at_step(name: str) -> None:
+        nonlocal left
+        if name == step:
+            if left == 0:
+                raise Died
+            left -= 1
+
+    return at_step
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_process_that_ends_anywhere_loses_and_doubles_nothing(
+    office: Office, step: str, after: int
+) -> None:
+    for n in range(12):
+        office.enqueue(patient=str(1 + n % 3))
+    died = 0
+    for _ in range(8):
+        try:
+            office.deliver(office.deliverer(at_step=dies_at(step, after=after)))
+        except Died:
+            died += 1
+            recover(office.clock)
+        office.enqueue()
+    assert died or after
+    recover(office.clock)
+    assert not Writeback.objects.filter(delivery=Delivery.SENDING).exists()
+    office.settle()
+    assert set(Writeback.objects.values_list("delivery", "seen")) == {(Delivery.TAKEN, Seen.SEEN)}
+    office.check()
+
+
+def test_a_process_that_ends_in_the_middle_of_a_write_looks_before_it_sends_again(office: Office) -> None:
+    office.enqueue()
+
+    def die(_command: Command) -> None:
+        raise Died
+
+    office.pms.after = die
+    with pytest.raises(Died):
+        office.deliver()
+    office.pms.after = lambda _: None
+    assert recover(office.clock) == 1
+    assert office.only().delivery == Delivery.UNCERTAIN
+    office.clock.advance(30)
+    office.deliver()
+    assert office.pms.looks == 0, "the earlier attempt could still land"
+    office.settle()
+    assert office.pms.writes == 1
+    office.check()
+
+
+def test_a_write_that_kills_the_process_twice_is_set_aside_and_the_others_go_on(office: Office) -> None:
+    deadly = office.enqueue(patient="2")[0]
+    for n in range(10):
+        office.enqueue(patient=str(1 + n % 3))
+
+    def kill(command: Command) -> None:
+        if getattr(command, "marker", "") == deadly.marker:
+            raise Died
+
+    office.pms.before = kill
+    for _ in range(6):
+        try:
+            office.settle()
+        except Died:
+            recover(office.clock)
+    deadly.refresh_from_db()
+    assert (deadly.delivery, deadly.reason_code) == (Delivery.PARKED, "crashed")
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 10
+    office.check()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_deliverers_on_one_queue_never_write_twice(registered: None) -> None:
+    office = open_office()
+    for n in range(60):
+        office.enqueue(patient=str(1 + n % 3))
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        deliverer = office.deliverer()
+        try:
+            for _ in range(20):
+                deliverer.deliver(office.connection.pk)
+        except BaseException as error:
+            faults.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert office.pms.most_in_flight == 1
+    office.settle()
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 60
+    office.check()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_deliverer_called_from_many_threads_sends_one_thing_at_a_time(registered: None) -> None:
+    office = open_office()
+    for _ in range(30):
+        office.enqueue()
+    deliverer = office.deliverer()
+
+    def run() -> None:
+        deliverer.deliver(office.connection.pk)
+        connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    office.settle(deliverer=deliverer)
+    assert (office.pms.most_in_flight, office.pms.writes) == (1, 30)
+    office.check()
+
+
+def test_a_deliverer_that_stands_still_does_not_send_after_another_took_over(office: Office) -> None:
+    for _ in range(4):
+        office.enqueue()
+    slept = False
+
+    def sleep(name: str) -> None:
+        nonlocal slept
+        if name == "before_sending" and not slept:
+            slept = True
+            office.clock.advance(91)
+            office.deliver(other)
+            assert office.pms.writes == 0
+
+    other = office.deliverer()
+    office.deliver(office.deliverer(at_step=sleep))
+    office.settle(deliverer=other)
+    office.check()
+    assert office.pms.writes == 4
+
+
+class Days(RuleBasedStateMachine):
+    """A practice on which chance works: activities, faults, lost lines, dying processes, people who mend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+        self.office = open_office()
+        self.deliverer = self.office.deliverer()
+        self.told = 0
+
+    @rule(patient=st.sampled_from("123"), long=st.booleans())
+    def something_happens(self, patient: str, long: bool) -> None:
+        self.told += len(self.office.enqueue(patient=patient, body="word " * 900 if long else "Short."))
+
+    @rule(seconds=st.sampled_from([0.5, 5, 70, 4000]))
+    def time_passes(self, seconds: float) -> None:
+        self.office.clock.advance(seconds)
+        self.office.pms.land_late()
+
+    @rule()
+    def a_turn(self) -> None:
+        self.deliverer.deliver(self.office.connection.pk)
+
+    @rule(step=st.sampled_from(STEPS), after=st.integers(0, 4))
+    def the_process_dies(self, step: str, after: int) -> None:
+        doomed = self.office.deliverer(at_step=dies_at(step, after=after))
+        with contextlib.suppress(Died):
+            doomed.deliver(self.office.connection.pk)
+        recover(self.office.clock)
+        self.deliverer = self.office.deliverer()
+
+    @rule(fault=st.sampled_from(["away", "before", "after", "late", "no", "none"]), every=st.integers(1, 3))
+    def the_line_changes(self, fault: str, every: int) -> None:
+        pms = self.office.pms
+        pms.before = pms.after = lambda _: None
+        count = 0
+
+        def now_and_then(command: Command) -> None:
+            nonlocal count
+            count += 1
+            if count % every == 0:
+                self._fail(fault, command)
+
+        if fault == "after":
+            pms.after = now_and_then
+        elif fault != "none":
+            pms.before = now_and_then
+
+    @rule(shows=st.booleans())
+    def the_pms_shows_or_hides(self, shows: bool) -> None:
+        def away() -> None:
+            raise Unavailable("away")
+
+        self.office.pms.looking = (lambda: None) if shows else away
+
+    @rule()
+    def somebody_retries(self) -> None:
+        office = self.office
+        for code in set(Writeback.objects.values_list("reason_code", flat=True)) - {""}:
+            retry_alike(office.practice.pk, code, "mary", clock=office.clock)
+
+    @rule()
+    def somebody_retries_everything(self) -> None:
+        ids = list(Writeback.objects.values_list("id", flat=True))
+        retry(self.office.practice.pk, ids, "mary", clock=self.office.clock)
+
+    @precondition(lambda self: self.told > 3)
+    @rule()
+    def somebody_lets_the_first_go(self) -> None:
+        first = Writeback.objects.order_by("id").values_list("id", flat=True)[:1]
+        dismiss(self.office.practice.pk, list(first), "mary", clock=self.office.clock)
+
+    @invariant()
+    def nothing_is_in_a_chart_twice(self) -> None:
+        markers = self.office.pms.markers()
+        assert len(markers) == len(set(markers))
+
+    def teardown(self) -> None:
+        try:
+            self.the_line_changes("none", 1)
+            self.the_pms_shows_or_hides(True)
+            self.office.settle(minutes=24 * 60)
+            assert Writeback.objects.count() == self.told
+            self.office.check()
+            left = Writeback.objects.exclude(delivery=Delivery.TAKEN, seen=Seen.SEEN)
+            assert set(left.values_list("delivery", flat=True)) <= {
+                Delivery.REFUSED, Delivery.PARKED, Delivery.RETRACTED,
+            }  # fmt: skip
+        finally:
+            transaction.set_rollback(True)
+            self._atomic.__exit__(None, None, None)
+
+    def _fail(self, fault: str, command: Command) -> None:
+        pms = self.office.pms
+        if fault == "away":
+            raise Unavailable("away")
+        if fault == "no":
+            raise Refused("no", reason="no")
+        if fault == "late":
+            pms.late.append(lambda: pms.store(command) and None)
+        raise Uncertain("lost")
+
+
+def test_chance_finds_no_way_to_lose_or_double_a_write(db: None, registered: None) -> None:
+    run_state_machine_as_test(
+        Days,
+        settings=settings(
+            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

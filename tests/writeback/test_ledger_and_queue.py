@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.pms.errors import Refused
+from chartbridge.store import ledger, queue
+from chartbridge.store.models import Delivery, Writeback, WritebackEvent
+from chartbridge.writeback.preview import preview_note
+from tests.writeback.conftest import Office
+
+
+def test_every_move_of_a_writeback_is_in_the_ledger(office: Office) -> None:
+    row = office.enqueue()[0]
+    office.deliver()
+    moves = queue.moves_of(office.practice.pk, row.pk)
+    assert [(m.move, m.delivery, m.seen, m.attempt) for m in moves] == [
+        ("queue", "queued", "owed", 0),
+        ("claim", "sending", "owed", 1),
+        ("take", "taken", "owed", 1),
+        ("see", "taken", "seen", 1),
+    ]
+    assert moves[0].who == "mary@example.com"
+    assert moves[2].detail == {"record": "note 1"}
+    report = ledger.verify(office.practice.pk)
+    assert (report.whole, report.entries, report.last_hash) == (True, 4, moves[-1].hash)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"who": "eve"}, {"move": "dismiss"}, {"attempt": 7}, {"detail": {"record": "x"}}, {"hash": "0" * 64}],
+)
+def test_an_altered_entry_is_noticed(office: Office, change: dict[str, object]) -> None:
+    office.enqueue()
+    office.deliver()
+    second = WritebackEvent.objects.order_by("id")[1]
+    WritebackEvent.objects.filter(pk=second.pk).update(**change)
+    broken_at = ledger.verify(office.practice.pk).broken_at
+    assert broken_at in (second.pk, second.pk + 1)
+
+
+def test_a_removed_entry_is_noticed(office: Office) -> None:
+    office.enqueue()
+    office.deliver()
+    WritebackEvent.objects.filter(pk=WritebackEvent.objects.order_by("id")[1].pk).delete()
+    assert not ledger.verify(office.practice.pk).whole
+
+
+def test_a_row_that_was_altered_beside_the_ledger_is_noticed(office: Office) -> None:
+    row = office.enqueue()[0]
+    Writeback.objects.update(delivery=Delivery.TAKEN)
+    assert ledger.verify(office.practice.pk).astray == (row.pk,)
+
+
+def test_pages_get_their_lists_in_a_fixed_number_of_queries(office: Office) -> None:
+    def fault(command: object) -> None:
+        if getattr(command, "patient_key", "") == "2":
+            raise Refused("Refused.", reason="No")
+
+    office.pms.before = fault
+    for n in range(30):
+        office.enqueue(patient=str(1 + n % 2))
+    office.enqueue(patient="77")
+    office.deliver()
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        page = queue.listing(office.practice.pk, word="attention", size=10, page=2)
+        assert [row.activity.body for row in page.rows if row.activity] == ["Prefers mornings."] * 5
+    assert len(seen) == 2
+    assert (page.total, page.pages, page.page) == (15, 2, 2)
+    assert queue.counts(office.practice.pk)[Delivery.REFUSED] == 15
+    words = queue.counts_by_word(office.practice.pk)
+    assert (words["done"], words["attention"], words["held"]) == (15, 15, 1)
+    assert sum(words.values()) == Writeback.objects.count()
+    assert [(g.code, g.count) for g in queue.reasons(office.practice.pk)] == [
+        ("refused", 15),
+        ("unknown_patient", 1),
+    ]
+    assert len(queue.timeline_writebacks(office.practice.pk, "2")) == 15
+    assert queue.recent_by_kind(office.practice.pk, office.clock.now()) == {
+        "patient_note": {"done": 15, "attention": 15, "held": 1}
+    }
+
+
+@pytest.mark.parametrize("kind", ActivityKind)
+def test_each_kind_has_a_preview_that_ends_in_a_marker(kind: ActivityKind) -> None:
+    assert preview_note(kind).endswith("CB-7K2QM9XD")
+    assert ("Written by AI" in preview_note(kind)) == kind.traits.written_by_ai
+
+
+def test_the_preview_is_what_is_written(office: Office) -> None:
+    office.enqueue(
+        ActivityKind.OUTGOING_TEXT,
+        phone="+15365550101",
+        author="Mary at the front desk",
+        body="Hi Ann, this is a reminder of your cleaning tomorrow at 9:15. Reply C to confirm.",
+    )
+    text = office.only().text
+    assert text.replace(office.only().marker, "CB-7K2QM9XD") == preview_note(ActivityKind.OUTGOING_TEXT)
