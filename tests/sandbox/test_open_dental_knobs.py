@@ -11,7 +11,7 @@ import pytest
 
 from chartbridge.sandbox.open_dental import RemoteKnobs, Sandbox
 from chartbridge.sandbox.open_dental.day import Day
-from chartbridge.sandbox.open_dental.proof import ExpectedWrite, read_proof
+from chartbridge.sandbox.open_dental.proof import ExpectedMove, ExpectedWrite, read_moves, read_proof
 from tests.sandbox.conftest import Caller, MakeSandbox
 
 CUT = (http.client.RemoteDisconnected, ConnectionResetError)
@@ -77,6 +77,26 @@ def test_offline_refuses_connections_and_comes_back_at_the_same_address(
     sandbox.knobs.come_back()
     assert sandbox.base_url == before
     assert call("GET", "/patients/1").status == 200
+
+
+def test_the_service_can_be_sent_away_over_its_own_address(call: Caller, sandbox: Sandbox) -> None:
+    RemoteKnobs(sandbox.base_url).turn("go_offline", seconds=0.5)
+    time.sleep(0.4)
+    with pytest.raises((ConnectionRefusedError, *CUT)):
+        call("GET", "/patients/1")
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            assert call("GET", "/patients/1").status == 200
+            return
+        except (ConnectionRefusedError, *CUT):
+            time.sleep(0.1)
+    raise AssertionError("the service did not come back")
+
+
+def test_a_sign_in_expires_for_a_while(call: Caller, sandbox: Sandbox) -> None:
+    sandbox.knobs.expire_sign_in(times=2)
+    assert [call("GET", "/patients/1").status for _ in range(3)] == [401, 401, 200]
 
 
 def test_an_unknown_status_and_a_corrupt_row_still_answer(call: Caller, sandbox: Sandbox) -> None:
@@ -165,6 +185,18 @@ def test_the_proof_tells_missing_twice_and_wrong(sandbox: Sandbox) -> None:
         ("CB-AAAAAAA2",),
         ("CB-AAAAAAA3",),
     )
+
+
+def test_the_proof_finds_a_status_even_after_the_visit_moved_on(sandbox: Sandbox) -> None:
+    number = sandbox.knobs.book(2, sandbox.db.now())
+    sandbox.knobs.set_status(number, 22)
+    sandbox.knobs.set_status(number, 25)
+    moves = [
+        ExpectedMove(appointment_key=str(number), status_key=status, patient_key=patient)
+        for status, patient in (("22", "2"), ("246", "2"), ("25", "3"))
+    ]
+    proof = read_moves(sandbox.db_url, moves)
+    assert (proof.in_pms, len(proof.missing), len(proof.wrong_patient)) == (1, 1, 1)
 
 
 def test_a_day_goes_on_and_tells_no_names(make_sandbox: MakeSandbox) -> None:

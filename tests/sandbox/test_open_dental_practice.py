@@ -14,10 +14,10 @@ import pytest
 
 from chartbridge.sandbox.open_dental import Sandbox
 from chartbridge.sandbox.open_dental.clock import PracticeClock, moment
-from chartbridge.sandbox.open_dental.database import connect, open_database
+from chartbridge.sandbox.open_dental.database import connect, create_reader, open_database
 from chartbridge.sandbox.open_dental.schema import mariadb_ddl, schema_of
 from chartbridge.sandbox.open_dental.seed import opening
-from chartbridge.sandbox.open_dental.seed_large import create_reader, seed_large
+from chartbridge.sandbox.open_dental.seed_large import seed_large
 from tests.sandbox.conftest import MakeSandbox
 from tests.servers.mariadb import MariaDb
 

@@ -18,7 +18,8 @@ It never imports a connector: it's written from the same facts, by another hand.
 """
 
 from chartbridge.sandbox.open_dental.control import RemoteKnobs
+from chartbridge.sandbox.open_dental.database import create_reader
 from chartbridge.sandbox.open_dental.knobs import Knobs, Truth
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
 
-__all__ = ["Knobs", "RemoteKnobs", "Sandbox", "Truth"]
+__all__ = ["Knobs", "RemoteKnobs", "Sandbox", "Truth", "create_reader"]

@@ -335,5 +335,15 @@ def connect(url: str) -> Link:
     return link
 
 
+def create_reader(conn: Link, user: str, password: str) -> None:
+    """Make a user who may SELECT in the connection's database and nothing else."""
+    with conn.cursor() as cursor:
+        cursor.execute("SELECT DATABASE()")
+        found = cursor.fetchone()
+        name = str(found[0]).replace("`", "``") if found else ""
+        cursor.execute("CREATE OR REPLACE USER %s@'%%' IDENTIFIED BY %s", (user, password))
+        cursor.execute(f"GRANT SELECT ON `{name}`.* TO %s@'%%'", (user,))
+
+
 def _as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
     return {d[0]: value for d, value in zip(cursor.description, row, strict=True)}

@@ -40,7 +40,7 @@ class Truth:
 class Knobs(FrontDesk):
     """The front desk's own doings, and everything that can go wrong."""
 
-    def __init__(self, db: Database, service: Service, offline: Callable[[bool], None]) -> None:
+    def __init__(self, db: Database, service: Service, offline: Callable[[bool, float], None]) -> None:
         super().__init__(db)
         self._service = service
         self._offline = offline
@@ -103,17 +103,20 @@ class Knobs(FrontDesk):
             )
         )
 
-    def expire_sign_in(self, expired: bool = True) -> None:
-        """Disable the customer key, or enable it again."""
-        self._service.signed_in = not expired
+    def expire_sign_in(self, expired: bool = True, times: int | None = None) -> None:
+        """Disable the customer key, or enable it again; with `times`, only for so many requests."""
+        if times is None:
+            self._service.signed_in = not expired
+        else:
+            self._arm(Fault(where=Where.SIGN_IN, times=times, writes_only=False))
 
-    def go_offline(self) -> None:
-        """Stop listening and cut every line: connections are refused."""
-        self._offline(True)
+    def go_offline(self, seconds: float = 0.0) -> None:
+        """Stop listening and cut every line, for so many seconds or until `come_back`."""
+        self._offline(True, seconds)
 
     def come_back(self) -> None:
         """Listen again."""
-        self._offline(False)
+        self._offline(False, 0.0)
 
     def heal(self) -> None:
         """Disarm every fault of the line and give the key and all permissions back."""

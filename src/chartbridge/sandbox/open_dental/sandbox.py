@@ -8,10 +8,12 @@ from __future__ import annotations
 import socket
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import uvicorn
 
+from chartbridge.sandbox.open_dental.chart import documents_root
 from chartbridge.sandbox.open_dental.clock import PracticeClock
 from chartbridge.sandbox.open_dental.control import Control
 from chartbridge.sandbox.open_dental.database import Database, open_database
@@ -23,6 +25,8 @@ from chartbridge.sandbox.open_dental.service import PREFIX, Service
 
 DEVELOPER_KEY = "SandboxDeveloperKey"
 DEVELOPER_NAME = "Chartbridge"
+AWAY_S = 5.0
+"""How long the service is away if it's sent away over its own control address."""
 
 
 class Sandbox:
@@ -84,7 +88,7 @@ class Sandbox:
     @property
     def documents(self) -> Path:
         """The A-to-Z folder."""
-        return Path(self._documents)
+        return documents_root(self.db)
 
     def prepare(self) -> None:
         """Make the tables and fill an empty practice."""
@@ -94,6 +98,8 @@ class Sandbox:
             set_up(self.db, self._documents, self.version, self.customer_key, DEVELOPER_NAME)
             if self._patients:
                 fill(self.db, count=self._patients, number=self._seed)
+        key = self.db.value("SELECT CustApiKey FROM apikey WHERE DevName=?", DEVELOPER_NAME)
+        self.customer_key = self.service.customer_key = str(key)
 
     def start(self) -> Sandbox:
         """Prepare and listen; returns itself."""
@@ -161,16 +167,28 @@ class Sandbox:
             self._thread.join(10)
             self._server = self._thread = None
 
-    def _set_offline(self, offline: bool) -> None:
-        if offline:
+    def _set_offline(self, offline: bool, seconds: float) -> None:
+        """Stop or begin listening. The service's own thread can't end itself: there another one does it."""
+        if threading.current_thread() is self._thread:
+            threading.Thread(target=self._away, args=(seconds or AWAY_S,), daemon=True).start()
+        elif offline and seconds:
+            self._away(seconds)
+        elif offline:
             self._unlisten()
         elif self._thread is None:
             self._listen()
+
+    def _away(self, seconds: float) -> None:
+        time.sleep(0.05)
+        self._unlisten()
+        time.sleep(seconds)
+        self._listen()
 
 
 def _documents_folder(database: str, folder: str) -> str:
     if folder:
         return f"{folder}/OpenDentImages"
     if database.startswith(("mysql://", "mariadb://")):
-        return str(Path(tempfile.gettempdir()) / "sandbox-OpenDentImages")
+        name = database.rpartition("/")[2]
+        return str(Path(tempfile.gettempdir()) / f"sandbox-open-dental-{name}" / "OpenDentImages")
     return str(Path(database.removeprefix("sqlite:///")).absolute().parent / "OpenDentImages")

@@ -57,16 +57,6 @@ def seed_large(
     _tails(db)
 
 
-def create_reader(conn: Link, user: str, password: str) -> None:
-    """Make a user who may SELECT in the connection's database and nothing else."""
-    with conn.cursor() as cursor:
-        cursor.execute("SELECT DATABASE()")
-        found = cursor.fetchone()
-        name = str(found[0]).replace("`", "``") if found else ""
-        cursor.execute("CREATE OR REPLACE USER %s@'%%' IDENTIFIED BY %s", (user, password))
-        cursor.execute(f"GRANT SELECT ON `{name}`.* TO %s@'%%'", (user,))
-
-
 @contextmanager
 def _keys_at_the_end(db: MariaDatabase, table: str) -> Iterator[None]:
     keys = db.schema[table].keys
