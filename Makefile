@@ -46,7 +46,7 @@ test: .venv/dev test-parts
 endif
 
 check: .venv/dev  ## form, types, imports between rooms, migrations, docs; under a minute
-	@$(MAKE) --no-print-directory -j2 -O checks
+	@$(MAKE) --no-print-directory -j2 -O -k checks
 checks: check-types check-form check-doors check-tables check-docs
 check-form:
 	@.venv/bin/ruff format --check --quiet .

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Protocol
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from chartbridge.domain.clock import Clock
 from chartbridge.engine.faults import place_of
@@ -122,12 +122,16 @@ class Engine:
 
     def start(self) -> None:
         """Begin. What was due while nobody looked is due now."""
+        global _running
+        _running = self
         self._deaf = listen(self._on_wake)
         for thread in self._own_threads:
             thread.start()
 
     def stop(self, seconds: float = 5.0) -> bool:
         """Finish what is in flight, at most so long. Returns whether everything was finished."""
+        global _running
+        _running = None
         until = monotonic() + seconds
         self._deaf()
         self._deaf = lambda: None
@@ -354,12 +358,20 @@ class Engine:
             self._timetable.bring_forward(job, at)
 
 
+_running: Engine | None = None
+
+
+def running() -> Engine | None:
+    """Return this process's engine, for the Health page; None where none runs (tests, a web-only process)."""
+    return _running
+
+
 def _tidy_database(*, failed: bool) -> None:
-    """Leave this thread's database connection fit for the next job: SQLite's stays open, others by their age."""
+    """Leave this thread's database connection fit for the next job: open, unless something went wrong on it."""
     if failed or connection.in_atomic_block:
         connection.close()
-    elif connection.vendor != "sqlite":
-        close_old_connections()
+    elif connection.errors_occurred:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _close_database() -> None:
