@@ -57,7 +57,12 @@ def test_activities_handed_in_over_eight_lines_at_once_are_all_kept(
     assert kept == Activity.objects.count() == Writeback.objects.count()
 
 
-def test_a_pdf_goes_up(line: Line) -> None:
+def test_a_pdf_goes_up_and_never_lies_in_a_temporary_file(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("django.core.files.uploadedfile.TemporaryUploadedFile.__init__", made.append)
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", made.append)
     edge = "cut-here"
     parts = "".join(
         f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -71,6 +76,7 @@ def test_a_pdf_goes_up(line: Line) -> None:
     )
     assert status == 201, told
     assert bytes(ActivityFile.objects.get().content) == content
+    assert not made
 
 
 def test_a_waiting_call_hears_of_a_change_at_once_and_holds_up_nobody(

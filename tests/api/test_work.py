@@ -120,6 +120,23 @@ def test_a_setting_decides_what_becomes_of_the_next_activity(program: Program) -
     assert body_of(program.send("/activities", TEXT))["state"] == "skipped"
 
 
+def test_metrics_are_counts_and_times_of_the_practice_and_need_a_token(program: Program) -> None:
+    StreamState.objects.create(
+        connection=program.connection,
+        stream="appointments",
+        interval_s=60,
+        lag_p95_ms=1500,
+        last_success_at=timezone.now(),
+    )
+    program.send("/activities", TEXT)
+    told = program.get("/metrics").content.decode()
+    assert 'chartbridge_writebacks{delivery="queued"} 1.0' in told
+    assert 'chartbridge_stream_lag_seconds{quantile="0.95",stream="appointments"} 1.5' in told
+    assert "chartbridge_stream_age_seconds" in told
+    assert not any(word in told for word in ("1042", "Zebediah", "See you", "Maple"))
+    assert program.client.get("/api/v1/metrics").status_code == 401
+
+
 def test_changes_begin_with_a_number_and_go_on_from_it(program: Program, other: Program) -> None:
     start = body_of(program.get("/changes"))
     assert start["changes"] == []
