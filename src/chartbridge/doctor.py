@@ -206,7 +206,7 @@ def _connection(each: Connection) -> Iterator[Finding]:
         )
         return
     yield from _pms(each)
-    for state in StreamState.objects.filter(connection=each).order_by("stream"):
+    for state in tending.stream_states(each.pk):
         yield _freshness(state)
     yield from _queue(each)
 
