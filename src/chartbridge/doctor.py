@@ -212,12 +212,15 @@ def _connection(each: Connection) -> Iterator[Finding]:
 
 
 def _pms(each: Connection) -> Iterator[Finding]:
+    told: list[Finding] = []
     try:
         connector = live().of(each)
-        yield from connector.examine()
+        told += connector.examine()
+        yield from told
         apart = abs(connector.identify().server_now - datetime.now(UTC))
     except PmsError as error:
-        yield _bad("connection", error.safe_message, "")
+        if error.safe_message not in {finding.sentence for finding in told}:
+            yield _bad("connection", error.safe_message, "")
         return
     if apart > CLOCKS_APART:
         yield _bad(
