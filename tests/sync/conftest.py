@@ -24,14 +24,18 @@ from tests.sync.fake_connector import FAKE, START, FakePms, installed, make_mani
 
 
 def patient(key: str, last: str = "Miller", **rest: object) -> Patient:
-    given: dict[str, object] = {"first_name": "Ann", "status": PatientStatus.ACTIVE, "birthdate": date(1980, 5, 6)}
+    given: dict[str, object] = {
+        "first_name": "Ann",
+        "status": PatientStatus.ACTIVE,
+        "birthdate": date(1980, 5, 6),
+    }
     return Patient(key=key, last_name=last, **(given | rest))  # type: ignore[arg-type]
 
 
 def appointment(key: str, *, day: int = 23, hour: int = 9, **rest: object) -> Appointment:
     given: dict[str, object] = {
         "patient_key": "1",
-        "starts_local": datetime(2026, 11, day, hour),
+        "starts_local": datetime.fromisoformat(f"2026-11-{day:02} {hour:02}:00"),
         "minutes": 30,
         "state": BookingState.SCHEDULED,
         "status_key": "19",
@@ -44,7 +48,7 @@ def seen(key: str, number: int, status: str, **rest: object) -> StatusSeen:
         "patient_key": "1",
         "state": BookingState.SCHEDULED,
         "status_key": status,
-        "at_local": datetime(2026, 11, 23, 9, number % 60),
+        "at_local": datetime.fromisoformat(f"2026-11-23 09:{number % 60:02}"),
     }
     return StatusSeen(key=key, seen_key=f"h{number}", **(given | rest))  # type: ignore[arg-type]
 

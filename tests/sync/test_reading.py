@@ -69,7 +69,9 @@ def test_a_thousand_idle_connections_cost_one_statement_a_second_and_a_look_at_t
     with installed(lambda _settings: pms, manifest):
         connections = [new_connection() for _ in range(1000)]
         StreamState.objects.bulk_create(
-            StreamState(connection=c, stream="patients", interval_s=30, first_read_done_at=START, cursor='{"seq": 0}')
+            StreamState(
+                connection=c, stream="patients", interval_s=30, first_read_done_at=START, cursor='{"seq": 0}'
+            )
             for c in connections
         )
         checker = Checker(LiveConnectors(clock), clock)

@@ -154,7 +154,12 @@ class Checker:
             connector = self._live.of(desk.connection)
             self._identify_if_due(desk, connector, mono)
             turn = Turn(
-                desk=desk, tended=tended, connector=connector, clock=self._clock, until=mono + self._budget_s
+                desk=desk,
+                tended=tended,
+                connector=connector,
+                clock=self._clock,
+                until=mono + self._budget_s,
+                failed_before=state.failures > 0,
             )
             self._take_button(turn)
             self._read(turn, mono)
@@ -230,17 +235,14 @@ class Checker:
     def _succeeded(self, turn: Turn) -> CheckOutcome:
         desk, tended, state = turn.desk, turn.tended, turn.tended.state
         after = self._clock.monotonic()
-        if state.error_code or state.failures:
-            self._told.add(desk.connection.practice_id)
-            turn.loose = True
-        recovered = state.failures > 0
         turn.remember(turn.good())
         key = (desk.connection.pk, tended.stream)
         if turn.loose:
             self._waiting[key] = idle_row(state)
         else:
             self._waiting.pop(key, None)
-        if recovered:
+        if turn.failed_before:
+            self._told.add(desk.connection.practice_id)
             self._try_the_others(desk, after)
         if tended.scanning:
             tended.next_at = after + SCAN_PIECE_S
@@ -294,6 +296,7 @@ class Checker:
         """Hold the connection. A busy PMS is asked again by itself; the brake waits for a person."""
         if (desk.connection.hold_code, desk.connection.hold) != (code, sentence):
             holds.hold(desk.connection, code, sentence, self._clock.now())
+            desk.setting_row = ()  # so that its end is noticed, however soon it comes
         desk.identify_at = self._clock.monotonic() + BUSY_EVERY_S
         return CheckOutcome(again=False, next_in=BUSY_EVERY_S, error_code=code)
 

@@ -52,7 +52,7 @@ class Tended:
         self.stream = claim.stream
         self.rank = RANKS[claim.stream]
         self.check_at = self.next_at = at
-        self.pass_at = self.scan_at = at
+        self.pass_at = self.scan_at = 0.0
         self.pass_failures = 0
         self.scanning = False
         self.button: object = state.wanted_at

@@ -40,6 +40,7 @@ class Turn:
     changes: int = 0
     more: bool = False
     loose: bool = True
+    failed_before: bool = False
     in_pass: bool = False
 
     def must_end(self) -> bool:

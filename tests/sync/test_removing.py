@@ -1,0 +1,245 @@
+"""What is removed, and what is not: tombstones, full passes, the brake."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chartbridge.domain.charts import Document, Photo
+from chartbridge.domain.schedule import BookingState
+from chartbridge.pms.reading import Stream
+from chartbridge.store.models import AuditEntry, Connection, MirrorPatient, StreamState
+from chartbridge.sync.buttons import full_sync, resume_after_brake
+from tests.sync.conftest import Office, appointment, patient
+
+PATIENTS, APPOINTMENTS, STATUS = Stream.PATIENTS, Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS
+
+
+def run_full_sync(office: Office, stream: Stream) -> None:
+    full_sync(office.pk, stream)
+    office.settle(stream)
+    office.clock.advance(61)
+    office.settle(stream)
+
+
+def test_a_tombstone_marks_and_being_read_again_brings_back(office: Office) -> None:
+    office.pms.put(PATIENTS, patient("1"), patient("2"))
+    office.settle(PATIENTS)
+    office.pms.delete(PATIENTS, "1")
+    assert office.check(PATIENTS).changes == 1
+    assert set(office.patients()) == {"2"}
+    assert MirrorPatient.objects.get(key="1").gone_at == office.clock.now()
+    office.pms.put(PATIENTS, patient("1"))
+    assert office.check(PATIENTS).changes == 1
+    assert set(office.patients()) == {"1", "2"}
+
+
+def test_what_vanished_without_trace_goes_only_with_a_completed_full_sync(office: Office) -> None:
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(10)))
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    office.pms.vanish(PATIENTS, "4")
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    assert "4" in office.patients()
+    run_full_sync(office, PATIENTS)
+    assert "4" not in office.patients()
+    assert len(office.patients()) == 9
+
+
+def test_a_full_sync_tells_its_progress_and_survives_a_restart(office: Office) -> None:
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(30)))
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    office.pms.vanish(PATIENTS, "7")
+    office.pms.page_takes_s = 0.3
+    full_sync(office.pk, PATIENTS)
+    assert office.check(PATIENTS).again
+    under_way = office.state(PATIENTS)
+    assert under_way.pass_state == "reading"
+    assert 0 < under_way.pass_records < 29
+    office.restart()
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    assert "7" not in office.patients()
+    assert office.state(PATIENTS).pass_state == ""
+
+
+def test_who_is_added_during_a_full_sync_stays(office: Office) -> None:
+    office.pms.put(PATIENTS, *(patient(f"{n:02}") for n in range(30)))
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    office.pms.page_takes_s = 0.3
+    full_sync(office.pk, PATIENTS)
+    office.check(PATIENTS)
+    office.pms.put(PATIENTS, patient("000"), patient("001"))  # where the pass has been already
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    assert {"000", "001"} <= set(office.patients())
+
+
+def test_a_full_sync_with_a_row_that_cannot_be_read_removes_nothing(office: Office) -> None:
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(9)))
+    office.settle(PATIENTS)
+    office.clock.advance(31)
+    office.settle(PATIENTS)
+    office.pms.vanish(PATIENTS, "4")
+    office.pms.books[PATIENTS].bad.add("5")
+    run_full_sync(office, PATIENTS)
+    assert set(office.patients()) == {str(n) for n in range(9)}
+
+
+def test_appointments_outside_of_what_a_full_sync_read_stay(office: Office) -> None:
+    office.pms.put(APPOINTMENTS, *(appointment(str(n), day=n) for n in range(10, 20)))
+    office.settle(APPOINTMENTS)
+    office.clock.advance(61)
+    office.settle(APPOINTMENTS)
+    office.pms.put(APPOINTMENTS, appointment("x", day=14, state=BookingState.UNSCHEDULED))
+    office.settle(APPOINTMENTS)
+    office.pms.vanish(APPOINTMENTS, "10", "15", "x")  # 10 was the earliest: nothing proves that it is gone
+    run_full_sync(office, APPOINTMENTS)
+    gone = {"15"}
+    assert {str(n) for n in range(10, 20)} - set(office.appointments()) == gone
+    assert "x" in office.appointments()
+
+
+@pytest.mark.parametrize("how", ["nearly", "wholly"])
+@pytest.mark.parametrize("stream", [PATIENTS, APPOINTMENTS])
+def test_a_pass_that_is_suddenly_empty_pulls_the_brake(office: Office, stream: Stream, how: str) -> None:
+    make = patient if stream is PATIENTS else appointment
+    office.pms.page_size = 50
+    office.pms.put(stream, *(make(str(n)) for n in range(60)))
+    office.settle(stream)
+    office.clock.advance(61)
+    office.settle(stream)
+    office.pms.vanish(stream, *(str(n) for n in range(60 if how == "wholly" else 50)))
+    run_full_sync(office, stream)
+    connection = Connection.objects.get(pk=office.pk)
+    assert connection.hold_code == "brake"
+    assert "are suddenly missing" in connection.hold
+    alive = office.patients() if stream is PATIENTS else office.appointments()
+    assert len(alive) == 60
+    assert office.checker.due([office.pk]) == []
+    asked = len(office.pms.calls)
+    assert office.check(stream).error_code == "brake"
+    assert len(office.pms.calls) == asked
+
+    assert resume_after_brake(office.pk, "ann@example.com")
+    office.settle(stream)
+    office.clock.advance(61)
+    office.settle(stream)
+    alive = office.patients() if stream is PATIENTS else office.appointments()
+    expected = 0 if how == "wholly" else 10
+    # an empty schedule proves nothing about any day: appointments stay until one is read again
+    assert len(alive) == (60 if stream is APPOINTMENTS and how == "wholly" else expected)
+    assert AuditEntry.objects.get().who == "ann@example.com"
+
+
+def test_a_page_of_very_many_tombstones_pulls_the_brake(office: Office) -> None:
+    office.pms.page_size = 100
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(60)))
+    office.settle(PATIENTS)
+    office.pms.delete(PATIENTS, *(str(n) for n in range(50)))
+    assert office.check(PATIENTS).error_code == "brake"
+    assert len(office.patients()) == 60
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("numbers", "numbering went backwards"),
+        ("clock", "clock"),
+        ("practice", "“Grin”"),
+        ("vendor", "Another PMS"),
+    ],
+)
+def test_a_restored_backup_or_another_practice_pulls_the_brake(office: Office, what: str, words: str) -> None:
+    pms = office.pms
+    pms.put(PATIENTS, patient("1"))
+    office.settle(PATIENTS)
+    office.checker.flush()
+    office.restart()
+    pms.put(PATIENTS, patient("2"))
+    office.clock.advance(700)
+    if what == "numbers":
+        pms.identity = replace(pms.identity, highest={"signal": 99})
+    elif what == "clock":
+        pms.clock_is_off = timedelta(minutes=-15)
+    elif what == "practice":
+        pms.identity = replace(pms.identity, practice_name="Grin")
+    else:
+        pms.identity = replace(pms.identity, vendor="Somebody")
+    assert office.check(PATIENTS).error_code == "brake"
+    assert words in Connection.objects.get(pk=office.pk).hold
+    assert set(office.patients()) == {"1"}
+
+    office.restart()
+    assert office.check(STATUS).error_code == "brake"
+    assert not resume_after_brake(office.pk + 1000, "ann@example.com")
+    assert resume_after_brake(office.pk, "ann@example.com")
+    assert not resume_after_brake(office.pk, "ann@example.com")
+    office.settle(PATIENTS)
+    assert set(office.patients()) == {"1", "2"}
+    office.checker.flush()
+    assert Connection.objects.get(pk=office.pk).highest == dict(pms.identity.highest)
+
+
+def test_a_busy_pms_is_left_alone_and_asked_again_by_itself(office: Office) -> None:
+    office.settle(PATIENTS)
+    office.pms.identity = replace(office.pms.identity, busy="Open Dental is being updated.")
+    office.clock.advance(700)
+    assert office.check(PATIENTS).error_code == "busy"
+    assert Connection.objects.get(pk=office.pk).hold == "Open Dental is being updated."
+    due = office.checker.due([office.pk])
+    assert len(due) == 1
+    assert due[0].stream is STATUS
+    office.pms.identity = replace(office.pms.identity, busy="")
+    office.clock.advance(31)
+    office.check(due[0].stream)
+    assert Connection.objects.get(pk=office.pk).hold_code == ""
+    assert len(office.checker.due([office.pk])) == 6
+
+
+def test_a_document_that_is_gone_and_a_photo_that_is_gone(office: Office) -> None:
+    office.pms.put(
+        Stream.DOCUMENTS, *(Document(key=str(n), patient_key="1", name=f"paper {n}") for n in (1, 2))
+    )
+    office.pms.put(Stream.PHOTOS, Photo(key="p1", patient_key="1", version="a", ref="r"))
+    for stream in (Stream.DOCUMENTS, Stream.PHOTOS):
+        office.settle(stream)
+        office.clock.advance(301)
+        office.settle(stream)
+    office.pms.put(PATIENTS, patient("1"))
+    office.settle(PATIENTS)
+    assert MirrorPatient.objects.get(key="1").photo_ref == "r"  # the photo was read before its patient
+    office.pms.vanish(Stream.DOCUMENTS, "1")
+    office.pms.delete(Stream.PHOTOS, "p1")
+    full_sync(office.pk, Stream.DOCUMENTS)
+    for stream in (Stream.DOCUMENTS, Stream.PHOTOS):
+        office.settle(stream)
+        office.clock.advance(301)
+        office.settle(stream)
+    from chartbridge.store import mirror
+
+    assert [d.key for d in mirror.documents_of_patient(office.pk, "1", every_type=True)] == ["2"]
+    assert mirror.documents_of_patient(office.pk, "1") == []
+    assert MirrorPatient.objects.get(key="1").photo_ref == ""
+
+
+def test_a_full_sync_of_everything_leaves_streams_without_passes_to_an_ordinary_check(office: Office) -> None:
+    for stream in Stream:
+        office.settle(stream)
+    assert full_sync(office.pk) == 6
+    for stream in Stream:
+        office.settle(stream)
+        office.clock.advance(301)
+        office.settle(stream)
+    assert not StreamState.objects.exclude(wanted="").exists()
+    assert not StreamState.objects.exclude(pass_state="").exists()
