@@ -250,6 +250,8 @@ class _Desk:
     def _status_text(self, visit: Appointment) -> str:
         if visit.state is BookingState.UNKNOWN:
             return f"State {visit.state_raw or 'without a value'}"
+        if visit.status_key and visit.status_key not in self.statuses:
+            return visit.status_key
         return self._name_of(visit.status_key)
 
     def _name_of(self, status_key: str) -> str:

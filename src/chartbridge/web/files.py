@@ -57,6 +57,12 @@ class Photos:
                 _name, dropped = self._held.popitem(last=False)
                 self._size -= len(dropped)
 
+    def clear(self) -> None:
+        """Hold none any more."""
+        with self._lock:
+            self._held.clear()
+            self._size = 0
+
 
 photos = Photos()
 

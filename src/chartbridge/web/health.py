@@ -70,7 +70,12 @@ class StreamHealth:
     @property
     def reading_all(self) -> bool:
         """Whether a full read is under way."""
-        return bool(self.state.pass_state) or (self.state.on and self.state.first_read_done_at is None)
+        return self.state.on and (bool(self.state.pass_state) or self.state.first_read_done_at is None)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something stands under the row."""
+        return bool(self.state.error or self.reading_all or self.bad)
 
 
 @require_GET

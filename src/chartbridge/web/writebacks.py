@@ -20,12 +20,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
+from chartbridge.intake.accept import BadActivity
+from chartbridge.intake.checking import check_patient_number
 from chartbridge.store.board import front_connection, lookup_entries
+from chartbridge.store.mirror import patient
 from chartbridge.store.models import Role, Writeback
 from chartbridge.store.notices import newest
 from chartbridge.store.writebacks import Filter, Group, Show, counts, groups, listing, names_of
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.compose import intake
 from chartbridge.web.showing import FIXES, Fix, Shown, shown
 from chartbridge.web.toasts import with_toast
 from chartbridge.writeback import mend
@@ -117,10 +121,13 @@ def rows(request: StaffRequest) -> HttpResponse:
 @require_POST
 @needs(Role.FRONT_DESK)
 def act(request: StaffRequest) -> HttpResponse:
-    """Retry one or all alike, or dismiss one; the answer is the list as it then is."""
-    said = _done(request, request.POST.get("do", ""))
+    """Retry one or all alike, dismiss one, say whose one is; the answer is the list as it then is."""
+    try:
+        said, bad = _done(request, request.POST.get("do", "")), False
+    except BadActivity as error:
+        said, bad = error.sentence, True
     answer = render(request, "web/writebacks/list.html", _context(request, request.POST))
-    return with_toast(request, answer, said)
+    return with_toast(request, answer, said, error=bad)
 
 
 def _done(request: StaffRequest, what: str) -> str:
@@ -130,6 +137,8 @@ def _done(request: StaffRequest, what: str) -> str:
         mend.dismiss(practice_id, ids, who)
         audit(request, "writebacks.dismissed", count=len(ids))
         return _("Dismissed. It stays under All.")
+    if what == "assign":
+        return _assigned(request)
     if what == "retry_alike":
         code = request.POST.get("code", "")
         n = mend.retry_alike(practice_id, code, who)
@@ -140,6 +149,23 @@ def _done(request: StaffRequest, what: str) -> str:
     if not n:
         return _("Nothing was sent: the cause is still there, or it is on its way already.")
     return ngettext("%(n)d is on its way again.", "%(n)d are on their way again.", n) % {"n": n}
+
+
+def _assigned(request: StaffRequest) -> str:
+    """Give a nameless activity to the patient whose number was entered. Raises `BadActivity`."""
+    activity_id, key = request.POST.get("activity", ""), request.POST.get("patient_key", "")
+    connection = front_connection(request.practice.pk)
+    number = check_patient_number(key)
+    if connection is None or patient(connection.pk, number) is None:
+        return _("There is no patient %(key)s here. Look the number up under Patients.") % {"key": number}
+    done = activity_id.isdecimal() and intake.assign(
+        request.practice.pk, int(activity_id), number, who=request.user.email
+    )
+    if not done:
+        return _("Somebody has already said whose this is.")
+    mend.patients_changed(connection.pk, [number])
+    audit(request, "activity.assigned", number, activity=int(activity_id))
+    return _("Given to patient %(key)s; it goes on its way.") % {"key": number}
 
 
 def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:

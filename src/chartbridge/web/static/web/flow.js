@@ -20,10 +20,10 @@ menu.addEventListener("htmx:afterSwap", () => {
   if (!opener?.isConnected) return;
   menu.showPopover();
   const at = opener.getBoundingClientRect();
-  const left = Math.min(at.right - menu.offsetWidth, window.innerWidth - menu.offsetWidth - 8);
-  const below = at.bottom + 4 + menu.offsetHeight < window.innerHeight;
-  menu.style.left = `${Math.max(8, left)}px`;
-  menu.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - 4 - menu.offsetHeight)}px`;
+  const right = at.right + 4 + menu.offsetWidth < window.innerWidth;
+  const left = right ? at.right + 4 : at.left - 4 - menu.offsetWidth;
+  menu.style.left = `${Math.max(8, Math.min(left, window.innerWidth - menu.offsetWidth - 8))}px`;
+  menu.style.top = `${Math.max(8, Math.min(at.top, window.innerHeight - menu.offsetHeight - 8))}px`;
   menu.querySelector("button")?.focus();
 });
 menu.addEventListener("toggle", (event) => {

@@ -1,0 +1,254 @@
+"""Live parts, for real: the pages under uvicorn, notices as other processes commit them, Chromium."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from datetime import timedelta
+from statistics import quantiles
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.store.models import Delivery, MirrorAppointment, Notice, Practice, Seen, Writeback
+from chartbridge.web import live
+from tests.conftest import LiveHub
+from tests.web.day import a_day, a_writeback, an_activity
+
+
+class Stream:
+    """One client of the events, read in a thread; each event with the moment of its arrival."""
+
+    def __init__(self, hub: LiveHub, query: str = "", client: Client | None = None) -> None:
+        self.client = client or signed_in(hub)
+        self.events: list[tuple[float, str, dict[str, object]]] = []
+        self.ended = threading.Event()
+        address = urlsplit(hub.url)
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
+        self._connection.request("GET", f"/live/{query}", headers={"Cookie": cookies})
+        self.answer = self._connection.getresponse()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        name = ""
+        try:
+            for raw in iter(self.answer.readline, b""):
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    self.events.append((time.monotonic(), name or "message", json.loads(line[6:])))
+                    name = ""
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+        self.ended.set()
+
+    def wait_for(self, count: int, seconds: float = 10) -> None:
+        until = time.monotonic() + seconds
+        while len(self.events) < count:
+            assert time.monotonic() < until, f"{len(self.events)} of {count} events came"
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        if self._connection.sock:
+            self._connection.sock.close()
+        self.answer.close()
+
+
+def signed_in(hub: LiveHub) -> Client:
+    client = Client()
+    client.force_login(hub.owner, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def a_notice(practice: Practice, topic: str = "appointments", keys: list[str] | None = None) -> Notice:
+    return Notice.objects.create(practice_id=practice.pk, topic=topic, keys=keys or ["1"], at=timezone.now())
+
+
+def test_an_event_comes_within_a_quarter_of_a_second(live_hub: LiveHub) -> None:
+    stream = Stream(live_hub)
+    stream.wait_for(1)
+    time.sleep(0.3)
+    committed = []
+    for number in range(100):
+        a_notice(live_hub.practice, keys=[str(number)])
+        committed.append(time.monotonic())
+        time.sleep(0.013 * (number % 7))
+    stream.wait_for(101)
+    arrived = {event["keys"][0]: at for at, _, event in stream.events[1:]}  # type: ignore[index]
+    delays = [arrived[str(number)] - at for number, at in enumerate(committed)]
+    stream.close()
+    assert quantiles(delays, n=100)[98] <= 0.25, sorted(delays)[-5:]
+
+
+def test_an_event_tells_topic_and_numbers_and_nothing_else(live_hub: LiveHub) -> None:
+    stream = Stream(live_hub)
+    stream.wait_for(1)
+    time.sleep(0.3)
+    a_notice(live_hub.practice, "writebacks", ["4711"])
+    stream.wait_for(2)
+    stream.close()
+    assert stream.events[1][1:] == ("message", {"topic": "writebacks", "keys": ["4711"]})
+
+
+def test_another_practices_notices_stay_there(live_hub: LiveHub) -> None:
+    stream = Stream(live_hub)
+    stream.wait_for(1)
+    time.sleep(0.3)
+    a_notice(Practice.objects.create(name="Oak Dental"))
+    a_notice(live_hub.practice, keys=["mine"])
+    stream.wait_for(2)
+    stream.close()
+    assert [event["keys"] for _, _, event in stream.events[1:]] == [["mine"]]
+
+
+def test_what_was_missed_between_the_page_and_the_line_comes_first(live_hub: LiveHub) -> None:
+    before = a_notice(live_hub.practice, keys=["old"])
+    a_notice(live_hub.practice, keys=["missed"])
+    stream = Stream(live_hub, f"?from={before.pk}")
+    stream.wait_for(2)
+    stream.close()
+    assert [event["keys"] for _, _, event in stream.events[1:]] == [["missed"]]
+
+
+def test_nobody_hears_without_a_sign_in(live_hub: LiveHub) -> None:
+    stream = Stream(live_hub, client=Client())
+    assert stream.answer.status == 204
+    stream.close()
+
+
+def test_the_line_ends_when_the_person_signs_out(live_hub: LiveHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.2)
+    stream = Stream(live_hub)
+    stream.wait_for(1)
+    assert not stream.ended.wait(0.6)
+    stream.client.logout()
+    assert stream.ended.wait(5)
+    assert stream.events[-1][1] == "bye"
+
+
+def test_nothing_looks_for_notices_when_nobody_listens(
+    live_hub: LiveHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.2)
+    streams = [Stream(live_hub) for _ in range(3)]
+    for stream in streams:
+        stream.wait_for(1)
+    assert live.notices.looking
+    assert sum(thread.name == "live" for thread in threading.enumerate()) == 1
+    for stream in streams:
+        stream.close()
+    until = time.monotonic() + 10
+    while live.notices.looking and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not live.notices.looking
+
+
+@pytest.mark.django_db
+def test_a_number_that_was_skipped_is_looked_for_again() -> None:
+    practice = Practice.objects.create(name="Maple Street Dental")
+    first = a_notice(practice)
+    look = live._Look(first.pk)
+    late, early = first.pk + 1, first.pk + 2
+    Notice.objects.create(pk=early, practice_id=practice.pk, topic="patients", keys=[], at=timezone.now())
+    assert [moved.id for moved in look.next(0.0)] == [early]
+    Notice.objects.create(pk=late, practice_id=practice.pk, topic="patients", keys=[], at=timezone.now())
+    assert [moved.id for moved in look.next(1.0)] == [late]
+    assert look.next(2.0) == []
+
+
+def test_the_board_moves_by_itself(live_hub: LiveHub, page: Page) -> None:
+    day = a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.wait_for_selector("html[data-live-state=on]")
+    expect(page.locator("#column-late #card-103")).to_be_visible()
+    page.focus("#name-104")
+    MirrorAppointment.objects.filter(key="103").update(status_key="22", arrived_local=day.now_local)
+    a_notice(live_hub.practice, keys=["103"])
+    expect(page.locator("#column-checked_in #card-103")).to_be_visible(timeout=2000)
+    assert page.evaluate("document.activeElement.id") == "name-104"
+
+
+def test_a_patient_is_moved_by_menu_and_taken_back(live_hub: LiveHub, page: Page) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.click("#move-103")
+    page.locator("#flow-menu").get_by_role("button", name="In operatory").click()
+    expect(page.locator("#column-in_operatory #card-103")).to_contain_text("Going to Open Dental")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator("#column-late #card-103")).to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("was put back")
+
+
+def test_a_patient_is_moved_by_keyboard(live_hub: LiveHub, page: Page) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.focus("#name-103")
+    page.keyboard.press("3")
+    expect(page.locator("#column-checked_in #card-103")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#column-in_operatory [data-card] :focus")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#flow-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#flow-menu")).to_be_hidden()
+
+
+def test_a_receipt_appears_on_the_patients_page_by_itself(live_hub: LiveHub, page: Page) -> None:
+    day = a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/patients/11/")
+    page.select_option("#compose-kind", "outgoing_text")
+    expect(page.locator("#compose-phone")).to_be_visible()
+    page.fill("#compose-phone", "(202) 555-0123")
+    page.fill("#compose-body", "See you at two.")
+    page.locator("#compose").get_by_role("button", name="Keep").dblclick()
+    entry = page.locator("#timeline li").first
+    expect(entry).to_contain_text("See you at two.")
+    expect(entry).to_contain_text("Waiting")
+    assert Writeback.objects.count() == 1
+    now = timezone.now()
+    Writeback.objects.update(
+        delivery=Delivery.TAKEN, seen=Seen.SEEN, record="commlog 4711", seen_at=now, recorded_at=now
+    )
+    a_notice(day.practice, "writebacks", ["11"])
+    expect(entry).to_contain_text("commlog 4711", timeout=2000)
+
+
+def test_an_open_text_stays_open_while_the_list_moves(live_hub: LiveHub, page: Page) -> None:
+    day = a_day(live_hub.practice)
+    kind = ActivityKind.OUTGOING_TEXT
+    row = a_writeback(day, an_activity(day, "11", kind, "First line\nsecond"), Delivery.QUEUED)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/writebacks/?show=waiting")
+    page.wait_for_selector("html[data-live-state=on]")
+    page.locator(f"#wb-{row.pk} summary").click()
+    a_writeback(day, an_activity(day, "12", kind, "Another"), Delivery.QUEUED)
+    Writeback.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(hours=2))
+    a_notice(day.practice, "writebacks", ["12"])
+    expect(page.locator(".wb__row")).to_have_count(2, timeout=2000)
+    expect(page.locator(f"#wb-{row.pk}")).to_contain_text("2 h ago")
+    expect(page.locator(f"#wb-{row.pk} pre")).to_be_visible()
+
+
+def test_patients_are_found_while_one_types(live_hub: LiveHub, page: Page) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/patients/")
+    page.keyboard.type("garc")
+    expect(page.locator("#patients-results .person")).to_have_count(2)
+    assert "garc" not in page.url
+    page.fill("#patient-search-text", "o'br")
+    page.locator("#search-results a").first.click()
+    expect(page.locator("h1")).to_contain_text("O'Brien")
