@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 
 class Line:
-    """Listens on a port of its own and forwards to a server; `cut()` drops every connection and refuses new ones."""
+    """Listens on a port of its own and forwards to a server; `cut()` drops what is open and refuses what comes."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
@@ -19,6 +20,7 @@ class Line:
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self.host, self.port = "127.0.0.1", 0
+        self._meanwhile: tuple[int, Callable[[], None]] | None = None
         self.restore()
 
     def restore(self) -> None:
@@ -47,6 +49,25 @@ class Line:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def meanwhile(self, answer: int, action: Callable[[], None]) -> None:
+        """Call `action` once, when so many more pieces have come from the server and the last isn't passed on yet."""
+        self._meanwhile = (answer, action)
+
+    def now(self) -> None:
+        """Call what is still waiting."""
+        held, self._meanwhile = self._meanwhile, None
+        if held is not None:
+            held[1]()
+
+    def _came(self) -> None:
+        with self._lock:
+            if self._meanwhile is None:
+                return
+            left, action = self._meanwhile
+            self._meanwhile = (left - 1, action) if left > 1 else None
+        if left <= 1:
+            action()
+
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
@@ -65,11 +86,13 @@ class Line:
             with self._lock:
                 self._open |= {near, far}
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, sink is near), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
+                if answers:
+                    self._came()
                 sink.sendall(piece)
         for each in (source, sink):
             with suppress(OSError):

@@ -5,7 +5,7 @@ Must not be in it: how any one PMS does it, assertions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,6 +107,14 @@ class Rig(Protocol):
 
     def patient_of_today(self) -> str:
         """A patient with a visit today."""
+        ...
+
+    def meanwhile(self, answer: int, action: Callable[[], None]) -> None:
+        """Do something after the PMS has given so many more answers, before the last of them arrives."""
+        ...
+
+    def now(self) -> None:
+        """Do it now, if it has not been done yet."""
         ...
 
     # what goes wrong

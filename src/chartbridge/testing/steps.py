@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from chartbridge.domain.people import PatientStatus
 from chartbridge.domain.schedule import StatusSeen
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.reading import BadRow, Page, Record, Stream
@@ -90,6 +91,11 @@ def pages(
             return
         cursor = page.cursor
     raise AssertionError(f"{stream} says for ever that there is more")
+
+
+def living(held: dict[str, Record]) -> set[str]:
+    """Keys of what is there: a patient who is read as deleted isn't."""
+    return {key for key, each in held.items() if getattr(each, "status", "") is not PatientStatus.DELETED}
 
 
 def leaks(texts: Iterable[str], canaries: Iterable[str]) -> list[str]:

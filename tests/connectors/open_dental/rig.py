@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -177,6 +177,12 @@ class OpenDentalRig:
 
     def patient_of_today(self) -> str:
         return str(self.patient)
+
+    def meanwhile(self, answer: int, action: Callable[[], None]) -> None:
+        (self.db_line or self.api_line).meanwhile(answer, action)
+
+    def now(self) -> None:
+        (self.db_line or self.api_line).now()
 
     # what goes wrong
 

@@ -16,9 +16,6 @@ from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
 from chartbridge.transport.sql import Rows, Sql
 
 NAME = "Open Dental's database"
-UPDATING = (
-    "Open Dental is being updated on a computer of the office. Reading goes on when the update is done."
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -51,9 +51,12 @@ class FeedNews:
 class Feed:
     """One growing table. `name` is the prefix of its three statements."""
 
-    def __init__(self, database: Database, name: str, table: str, stamp: str, stamp_at: int) -> None:
+    def __init__(
+        self, database: Database, name: str, table: str, stamp: str, stamp_at: int, utc_at: int | None = None
+    ) -> None:
+        """`stamp` is the column of server wall time, at `stamp_at` of a row; `utc_at` a stamp in UTC, if any."""
         self._db, self._name, self._table, self._stamp = database, name, table, stamp
-        self._stamp_at = stamp_at
+        self._stamp_at, self._utc_at = stamp_at, stamp_at if utc_at is None else utc_at
 
     def by_time(self) -> bool:
         """Whether the window is one of time; of keys where the stamp has no index."""
@@ -89,6 +92,7 @@ class Feed:
         known = {*state.seen, *(row[0] or "" for row in rows)}
         late = self._db.rows(f"{self._name}_since", (state.since,), among=known or {"0"})
         rows += [row for row in late if row[0] not in known]
+        rows.sort(key=self._order)
         if len(late) >= 500:
             return FeedNews(rows=rows, state=self._kept(state, rows, reached), more=True)
         known.update(row[0] or "" for row in late)
@@ -106,6 +110,10 @@ class Feed:
             since = (rows[-1][self._stamp_at] if self.by_time() else rows[-1][0]) or since
             seen = {row[0] or "" for row in rows if self._inside(row, since)}
         return FeedState(highest=highest, since=since, seen=tuple(sorted(seen)))
+
+    def _order(self, row: Texts) -> tuple[str, int]:
+        """As they were written: by key, or where keys are random by the stamp that no clock change turns back."""
+        return ("" if not self._db.random_keys else row[self._utc_at] or "", int(row[0] or 0))
 
     def _inside(self, row: Texts, since: str) -> bool:
         return (row[self._stamp_at] or "") >= since if self.by_time() else int(row[0] or 0) >= int(since)

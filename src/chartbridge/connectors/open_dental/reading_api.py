@@ -2,7 +2,8 @@
 
 The API filters by DateTStamp and says its wall time with the rows; the next question goes back a minute before
 that, and more than an hour in the small hours, when a DST hour may repeat. What came once is remembered by key
-and content: stamps have whole seconds, and a row may change twice in one. Must not be in it: calls' addresses beyond the resource's name, decoding.
+and content: stamps have whole seconds, and a row may change twice in one.
+Must not be in it: calls' addresses beyond the resource's name, decoding.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ _STAMP = {
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiCursor:
     """Where a stream stands: `since` is the server's wall time; `offset` a page under way; `begun` the server's
-    time when those pages began; `seen` key@content@stamp inside the overlap; `first` in the first read; `day` of statuses."""
+    time when those pages began; `seen` key@content@stamp inside the overlap; `first` in the
+    first read; `day` of statuses."""
 
     since: str
     begun: str = ""

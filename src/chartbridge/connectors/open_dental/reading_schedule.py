@@ -81,7 +81,12 @@ class ScheduleReader:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db, self._clock = database, clock
         self._feed = Feed(
-            database, "history", "histappointment", "HistDateTStamp", HISTORY_FIELDS.index("HistDateTStamp")
+            database,
+            "history",
+            "histappointment",
+            "HistDateTStamp",
+            stamp_at=HISTORY_FIELDS.index("HistDateTStamp"),
+            utc_at=_HISTORY_STAMP,
         )
         self._days: dict[Stream, _Day] = {}
         self._lock = threading.Lock()
