@@ -157,7 +157,7 @@ class _Reader(HTMLParser):
         self._starts: dict[str, Callable[[dict[str, str | None]], None]] = {
             "a": self._open_link,
             "img": lambda found: self._out.append(found.get("alt") or ""),
-            "li": lambda _: self._out.append("\n- "),
+            "li": lambda _: self._out.append("- " if self._at_line() else "\n- "),
             "td": lambda _: self._out.append(" "),
             "th": lambda _: self._out.append(" "),
         }

@@ -101,12 +101,19 @@ def claimable(connection_id: int, limit: int, *, paused: frozenset[str]) -> list
 
     A patient with a write whose outcome is not known yet waits; others don't.
     """
+    return _rows(_locked(_next(connection_id, paused)).order_by("id")[:limit])
+
+
+def anything_claimable(connection_id: int, *, paused: frozenset[str]) -> bool:
+    """Whether something may be sent next."""
+    return _next(connection_id, paused).exists()
+
+
+def _next(connection_id: int, paused: frozenset[str]) -> QuerySet[Writeback]:
     ours = Writeback.objects.filter(connection_id=connection_id)
     open_ones = ours.filter(delivery__in=[Delivery.SENDING, Delivery.UNCERTAIN])
     rows = ours.filter(delivery=Delivery.QUEUED).exclude(patient_key__in=open_ones.values("patient_key"))
-    if paused:
-        rows = rows.exclude(command__in=paused)
-    return _rows(_locked(rows).order_by("id")[:limit])
+    return rows.exclude(command__in=paused) if paused else rows
 
 
 def in_flight(connection_id: int) -> list[Row]:

@@ -27,7 +27,7 @@ class Claimer:
 
     def any(self, desk: Desk) -> bool:
         """Whether something may be sent right now."""
-        return not desk.closed and bool(deliveries.claimable(desk.connection_id, 1, paused=desk.paused))
+        return not desk.closed and deliveries.anything_claimable(desk.connection_id, paused=desk.paused)
 
     def claim(self, desk: Desk, moves: Moving, size: int, now: datetime) -> list[Row]:
         """Claim the next batch; what must not be sent (any more) goes where its verdict says."""
