@@ -72,6 +72,7 @@ class FakePms:
         self.failures: list[Exception] = []
         self.failing: dict[Stream, Exception] = {}
         self.page_takes_s = 0.0
+        self.changes_first = False
         self.calls: list[tuple[str, bool]] = []
         self.identity = PmsIdentity(
             vendor="Nobody",
@@ -157,7 +158,7 @@ class FakeConnector:
         at = json.loads(cursor) if cursor else {"seq": len(book.log), "after": ""}
         if "after" in at:
             return self._piece(book, at, "after", full=True)
-        if thorough:
+        if thorough and not (self.pms.changes_first and at["seq"] < len(book.log)):
             return self._piece(book, {"scan": ""} | at, "scan", full=False)
         return self._changes(book, at)
 

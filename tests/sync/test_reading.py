@@ -286,6 +286,31 @@ def test_a_scan_goes_on_in_pieces_with_pauses_and_finds_what_left_no_trace(
         checker.close()
 
 
+def test_a_scan_is_still_done_when_its_first_answer_was_of_changes_in_front_of_it(
+    transactional_db: None,
+) -> None:
+    clock = SetClock(START)
+    pms, manifest = FakePms(clock), make_manifest(patients={"scan_every": 60})
+    pms.changes_first = True
+    with installed(lambda _settings: pms, manifest):
+        connection = new_connection()
+        streams.ensure_states(connection, manifest)
+        checker = Checker(LiveConnectors(clock), clock)
+        pms.put(PATIENTS, *(patient(str(n)) for n in range(9)))
+        while checker.check(connection.pk, PATIENTS).again:
+            pass
+        clock.advance(1000)
+        pms.change_unseen(PATIENTS, patient("5", "Smith"))
+        pms.put(PATIENTS, patient("1", "Li"))
+        for _ in range(6):
+            checker.check(connection.pk, PATIENTS)
+        assert set(MirrorPatient.objects.filter(key__in="15").values_list("last_name", flat=True)) == {
+            "Smith",
+            "Li",
+        }
+        checker.close()
+
+
 def test_one_connection_is_never_read_twice_at_once(office: Office) -> None:
     desk = office.checker._desks.of(office.pk)
     assert desk

@@ -10,7 +10,7 @@ import pytest
 from chartbridge.domain.charts import Document, Photo
 from chartbridge.domain.schedule import BookingState
 from chartbridge.pms.reading import Stream
-from chartbridge.store.models import AuditEntry, Connection, MirrorPatient, StreamState
+from chartbridge.store.models import AuditEntry, Connection, MirrorDocument, MirrorPatient, StreamState
 from chartbridge.sync.buttons import full_sync, resume_after_brake
 from tests.sync.conftest import Office, appointment, patient
 
@@ -231,6 +231,21 @@ def test_a_document_that_is_gone_and_a_photo_that_is_gone(office: Office) -> Non
     assert [d.key for d in mirror.documents_of_patient(office.pk, "1", every_type=True)] == ["2"]
     assert mirror.documents_of_patient(office.pk, "1") == []
     assert MirrorPatient.objects.get(key="1").photo_ref == ""
+
+
+def test_papers_of_patients_whom_a_full_sync_did_not_come_to_stay(office: Office) -> None:
+    """Open Dental's API lists papers of today's patients only: of the others it says nothing."""
+    papers = [Document(key=f"{n:02}", patient_key=str(n // 2), name="paper") for n in range(60)]
+    office.pms.put(Stream.DOCUMENTS, *papers)
+    office.settle(Stream.DOCUMENTS)
+    office.clock.advance(301)
+    office.settle(Stream.DOCUMENTS)
+    office.pms.vanish(Stream.DOCUMENTS, *(f"{n:02}" for n in range(60) if n != 10))
+    run_full_sync(office, Stream.DOCUMENTS)
+    office.clock.advance(301)
+    office.settle(Stream.DOCUMENTS)
+    gone = MirrorDocument.objects.exclude(gone_at=None)
+    assert [d.key for d in gone] == ["11"]  # of the same patient as 10, and not there any more
 
 
 def test_a_full_sync_of_everything_leaves_streams_without_passes_to_an_ordinary_check(office: Office) -> None:

@@ -104,8 +104,8 @@ def unseen(
 ) -> list[str]:
     """Which records the full pass `generation` has not seen though it went over the place where they stand.
 
-    Of appointments only booked ones `between` the earliest and the latest that the pass saw: outside of that,
-    not having been seen proves nothing.
+    Of appointments only booked ones `between` the earliest and the latest that the pass saw, of papers and
+    photos only those of patients of whom it saw any: outside of that, not having been seen proves nothing.
     """
     table = _OF_STREAM[stream]
     sql = f"SELECT key FROM {table.name} WHERE connection_id = %s AND gone_at IS NULL AND generation < %s"
@@ -116,6 +116,10 @@ def unseen(
             return []
         sql += " AND starts_local >= %s AND starts_local <= %s AND state IN (%s, %s, %s)"
         params += [first, last, *(state.value for state in _SWEPT_STATES)]
+    elif table is not PATIENTS:
+        sql += f" AND patient_key IN (SELECT patient_key FROM {table.name} WHERE connection_id = %s"
+        sql += " AND gone_at IS NULL AND generation >= %s)"
+        params += [connection_id, generation]
     return [row[0] for row in _all(sql, params)]
 
 

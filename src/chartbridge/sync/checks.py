@@ -289,7 +289,8 @@ class Checker:
         state.not_before = self._clock.now() + timedelta(seconds=fault.wait_s)
         tended.check_at = tended.next_at = mono + fault.wait_s
         if tended.scanning:  # a scan that fails must not stop the cheap checks
-            tended.scanning, tended.scan_at = False, mono + _SCAN_AGAIN_S
+            tended.scanning = tended.scan_begun = False
+            tended.scan_at = mono + _SCAN_AGAIN_S
         self._waiting[desk.connection.pk, tended.stream] = idle_row(state)
 
     def _brake(self, desk: Desk, sentence: str, code: str) -> CheckOutcome:

@@ -43,7 +43,7 @@ class Tended:
 
     __slots__ = (
         *("button", "check_at", "claim", "next_at", "pass_at", "pass_failures"),
-        *("rank", "scan_at", "scanning", "state", "stream"),
+        *("rank", "scan_at", "scan_begun", "scanning", "state", "stream"),
     )
 
     def __init__(self, state: StreamState, claim: StreamClaim, at: float) -> None:
@@ -54,7 +54,7 @@ class Tended:
         self.check_at = self.next_at = at
         self.pass_at = self.scan_at = 0.0
         self.pass_failures = 0
-        self.scanning = False
+        self.scanning = self.scan_begun = False
         self.button: object = state.wanted_at
 
     @property

@@ -41,7 +41,7 @@ def read_changes(turn: Turn) -> None:
         turn.until = min(turn.until, turn.clock.monotonic() + SCAN_PIECE_S)
     _read_pages(turn, of_pass=first)
     if not turn.more and tended.scanning:
-        tended.scanning = False
+        tended.scanning = tended.scan_begun = False
         state.scanned_at = turn.clock.now()
         turn.loose = True
     if not turn.more and sweep_owed:
@@ -62,13 +62,17 @@ def _read_pages(turn: Turn, *, of_pass: bool) -> None:
     the cost of storing many rows is in the commit.
     """
     gathered: list[Page] = []
+    begins_scan = turn.tended.scanning and not turn.tended.scan_begun
+    turn.tended.scan_begun = turn.tended.scanning
     try:
         while True:
             cursor = gathered[-1].cursor if gathered else _cursor(turn)
             page = turn.connector.read(turn.tended.stream, cursor or None, thorough=turn.tended.scanning)
             gathered.append(page)
-            turn.more = page.more
-            end = not page.more or turn.must_end()
+            # The first answer may be of changes that stood in front of the scan: then it is still to come.
+            turn.more = page.more or (begins_scan and _tells(page))
+            begins_scan = False
+            end = not turn.more or turn.must_end()
             if end or not of_pass or not cursor or sum(len(p.records) for p in gathered) >= _ROWS_AT_ONCE:
                 full, gathered = gathered, []
                 _take(turn, full, of_pass=of_pass)
@@ -78,6 +82,10 @@ def _read_pages(turn: Turn, *, of_pass: bool) -> None:
         if gathered:  # what was read before the failure is kept
             _take(turn, gathered, of_pass=of_pass)
         raise
+
+
+def _tells(page: Page) -> bool:
+    return bool(page.records or page.gone or page.bad)
 
 
 def _cursor(turn: Turn) -> str:
@@ -121,23 +129,21 @@ def _scan_is_due(turn: Turn) -> bool:
 def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
     """Keep pages: in memory if they have nothing to say, else in the mirror with the cursor of the last."""
     state = turn.tended.state
-    if not of_pass and not any(page.records or page.gone or page.bad for page in pages):
+    if not of_pass and not any(_tells(page) for page in pages):
         state.cursor = pages[-1].cursor
         turn.loose = True
         return
-    desk, stream, now = turn.desk, turn.tended.stream, turn.clock.now()
     changes: dict[str, Any] = {}
     if of_pass and not state.pass_state and not state.first_read_done_at:
         changes = _new_pass(turn, FIRST)
     generation = changes.get("pass_generation", state.pass_generation)
-    connection = desk.connection
-    moved: dict[str, list[str]] = {}
+    connection, now = turn.desk.connection, turn.clock.now()
     with writing():
-        for page in pages:
-            refuse_mass_removal(turn, page)
-            applied = mirror_pages.apply_page(connection.pk, stream, page, generation=generation, now=now)
-            for topic, keys in applied.changed.items():
-                moved.setdefault(topic, []).extend(keys)
+        moved = _apply(turn, pages, generation, now)
+        if not moved and not of_pass and not any(page.bad for page in pages):
+            state.cursor = pages[-1].cursor  # read again, and nothing new: no commit for the cursor alone
+            turn.loose = True
+            return
         changes |= _progress(turn, pages, of_pass=of_pass, changed=bool(moved), changes=changes)
         changes |= turn.good()
         streams.save_progress(state, changes)
@@ -148,6 +154,18 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
     turn.remember(changes)
     turn.changes += sum(len(keys) for keys in moved.values())
     turn.loose = False
+
+
+def _apply(turn: Turn, pages: list[Page], generation: int, now: datetime) -> dict[str, list[str]]:
+    """Bring the mirror up to these pages; returns what really moved, by topic."""
+    pk, stream = turn.desk.connection.pk, turn.tended.stream
+    moved: dict[str, list[str]] = {}
+    for page in pages:
+        refuse_mass_removal(turn, page)
+        applied = mirror_pages.apply_page(pk, stream, page, generation=generation, now=now)
+        for topic, keys in applied.changed.items():
+            moved.setdefault(topic, []).extend(keys)
+    return moved
 
 
 def _progress(

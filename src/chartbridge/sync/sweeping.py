@@ -14,6 +14,7 @@ from chartbridge.sync.desks import NO_PASS
 from chartbridge.sync.turns import WORDS, Turn
 
 _AT_ONCE = 2000
+_NEVER_EMPTY = frozenset({Stream.PATIENTS, Stream.APPOINTMENTS})
 
 
 def sweep(turn: Turn) -> None:
@@ -29,7 +30,7 @@ def sweep(turn: Turn) -> None:
         if not state.sweep_agreed:
             if brake.too_many(len(going), living):
                 raise brake.mass_removal(WORDS[tended.stream], len(going), living)
-            if not state.pass_records and brake.too_many(living, 0):
+            if tended.stream in _NEVER_EMPTY and not state.pass_records and brake.too_many(living, 0):
                 raise brake.mass_removal(WORDS[tended.stream], living, living)
     for start in range(0, len(going), _AT_ONCE):
         with writing():
