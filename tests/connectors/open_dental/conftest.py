@@ -1,0 +1,19 @@
+"""The practices that these tests are run on."""
+
+from tests.connectors.open_dental.practices import (
+    api_on_mariadb_rig,
+    database_rig,
+    mariadb_practice,
+    mariadb_sandbox,
+    myisam_rig,
+    sqlite_rig,
+)
+
+__all__ = [
+    "api_on_mariadb_rig",
+    "database_rig",
+    "mariadb_practice",
+    "mariadb_sandbox",
+    "myisam_rig",
+    "sqlite_rig",
+]
