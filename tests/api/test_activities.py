@@ -221,6 +221,21 @@ def test_activities_are_listed_the_last_accepted_first_page_by_page(program: Pro
     assert body_of(program.get("/activities", since=since))["activities"] == []
 
 
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("1786-12-28T09:48:32-16:32", 1),
+        ("0001-01-01T00:00:00+14:00", 1),
+        ("9999-12-31T23:59:59-14:00", 0),
+        ("9996-02-29T00:00:00Z", 0),
+    ],
+)
+def test_a_moment_at_the_end_of_the_calendar_is_a_moment(program: Program, since: str, found: int) -> None:
+    program.send("/activities", TEXT)
+    answer = program.get("/activities", since=since)
+    assert (answer.status_code, len(body_of(answer)["activities"])) == (200, found)
+
+
 def test_a_familys_number_waits_for_a_person_who_says_whose_it_is(program: Program) -> None:
     for number in ("5", "6"):
         add_patient(program.connection, number, last_name=f"Shared{number}", mobile="202-555-0199")

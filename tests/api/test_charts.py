@@ -64,6 +64,12 @@ def test_a_day_is_shown_in_the_pmss_wall_time_and_today_with_columns(
     assert body_of(program.get("/appointments", day="2026-11-24")) == []
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_at_the_end_of_the_calendar_has_nothing(program: Program, day: str) -> None:
+    answer = program.get("/appointments", day=day)
+    assert (answer.status_code, body_of(answer)) == (200, [])
+
+
 def test_an_appointment_comes_with_every_state_it_was_seen_in(program: Program) -> None:
     told = body_of(program.get("/appointments/700"))
     assert [s["status_key"] for s in told["history"]] == ["30"]

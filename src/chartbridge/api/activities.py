@@ -5,7 +5,7 @@ Must not be in it: what makes an activity good (intake) or where it goes (writeb
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -19,6 +19,7 @@ from chartbridge.api.errors import ERRORS, ErrorBody, ErrorOut, as_body, bad_fie
 from chartbridge.api.handing_in import intake
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.intake.accept import Item
+from chartbridge.intake.checking import EARLIEST
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
 from chartbridge.intake.pdf import MOST_BYTES
 from chartbridge.intake.people import candidates
@@ -221,12 +222,23 @@ def list_activities(
 ) -> Listing:
     """List those accepted since a moment, or a patient's; the last accepted first."""
     rows = activities.listing(
-        caller(request).practice_id, patient_key=patient_key, since=since, before_id=before, limit=limit
+        caller(request).practice_id,
+        patient_key=patient_key,
+        since=_within_reach(since),
+        before_id=before,
+        limit=limit,
     )
     return Listing(
         activities=[activity_detail(row) for row in rows],
         next_before=rows[-1].pk if len(rows) == limit else None,
     )
+
+
+def _within_reach(since: datetime | None) -> datetime | None:
+    """Return a moment that every database can compare: far ends of the calendar and odd zones overflow."""
+    if since is None or since.year < EARLIEST.year:
+        return None
+    return since.replace(year=min(since.year, 8000)).astimezone(UTC)
 
 
 @router.get(

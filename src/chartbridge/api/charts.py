@@ -37,7 +37,7 @@ from chartbridge.flow.columns import column_of
 from chartbridge.flow.moves import choices
 from chartbridge.store import activities, board, lookups, mirror
 from chartbridge.store.models import Connection, MirrorAppointment, MirrorPatient, Practice
-from chartbridge.writeback.enqueue import enqueue_status_move
+from chartbridge.writeback.enqueue import UnknownAppointment, enqueue_status_move
 
 router = Router(tags=["Charts"])
 Key = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,40}$", description="The PMS's own number.")]
@@ -104,6 +104,8 @@ def get_timeline(
 def get_day(request: HttpRequest, day: date) -> list[AppointmentOut]:
     """List what the PMS's schedule shows for a day, by time."""
     connection = connection_for(request)
+    if day == date.max:  # the last day has no next one
+        return []
     rows = mirror.appointments_of_day(connection.pk, day)
     places = _places(connection, rows)
     return [AppointmentOut.model_validate(appointment_fields(row, places.get(row.key))) for row in rows]
@@ -134,13 +136,11 @@ def post_status(request: HttpRequest, key: Key, payload: MoveIn) -> Status[Write
     connection = connection_for(request)
     row = _appointment(connection, key)
     wish = _wished_status(connection, key, payload)
-    made = enqueue_status_move(
-        connection.pk,
-        key,
-        wish,
-        row.status_key if payload.expected is None else payload.expected,
-        caller(request).who,
-    )
+    expected = row.status_key if payload.expected is None else payload.expected
+    try:
+        made = enqueue_status_move(connection.pk, key, wish, expected, caller(request).who)
+    except UnknownAppointment:  # it went between our look and the wish
+        raise not_found("appointment") from None
     return Status(202, writeback_out(made))
 
 
