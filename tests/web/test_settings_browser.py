@@ -176,6 +176,7 @@ def test_somebody_is_added_and_their_password_stands_there_once(desk: Page, live
     desk.get_by_label("Name").fill("Sam Okafor")
     desk.get_by_label("E-mail address").fill("sam@example.com")
     desk.get_by_role("button", name="Add").click()
+    expect(desk.locator("#once")).to_be_in_viewport()
     expect(desk.locator("#once")).to_have_text(re.compile(r"^(\w{4}-){3}\w{4}$"))
     desk.reload()
     expect(desk.locator("#once")).to_have_count(0)

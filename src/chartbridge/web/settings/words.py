@@ -60,6 +60,8 @@ AUDIT_GROUPS: dict[str, Words] = {
     "token": _("API tokens"),
     "profile": _("Profiles"),
     "patient": _("Patients"),
+    "document": _("Documents"),
+    "flow": _("Patient Flow"),
 }
 """First part of an audit entry's code → the filter's words."""
 
@@ -87,6 +89,18 @@ _AUDIT: dict[str, Words] = {
     "sync.now": _("Asked for a sync now"),
     "sync.full": _("Asked for a full sync"),
     "brake.resumed": _("Resumed after the brake"),
+    "patient.viewed": _("Opened a patient's page"),
+    "patient.written": _("Wrote something for a patient"),
+    "patients.viewed": _("Opened the list of patients"),
+    "patients.searched": _("Searched for patients"),
+    "document.opened": _("Opened a document"),
+    "flow.viewed": _("Looked at Patient Flow"),
+    "flow.moved": _("Moved a patient"),
+    "writebacks.viewed": _("Looked at the writebacks"),
+    "writebacks.retried": _("Tried writebacks again"),
+    "writebacks.dismissed": _("Let go of writebacks"),
+    "activity.assigned": _("Said whose an activity is"),
+    "connection.resumed": _("Resumed reading and writing"),
     "statuses.changed": _("Changed what a status means"),
     "statuses.reset": _("Took the statuses' meanings from the PMS again"),
 }

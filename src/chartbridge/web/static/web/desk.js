@@ -33,11 +33,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A dialog that comes with an answer opens itself.
-document.addEventListener("htmx:afterSwap", () => {
+// A dialog that comes with an answer opens itself; what must not be missed comes into sight.
+function show() {
   for (const dialog of document.querySelectorAll("dialog[data-opens]:not([open])")) dialog.showModal();
-});
-for (const dialog of document.querySelectorAll("dialog[data-opens]:not([open])")) dialog.showModal();
+  const look = document.querySelector("[data-look]");
+  if (look) {
+    look.removeAttribute("data-look");
+    look.scrollIntoView({ block: "center" });
+  }
+}
+document.addEventListener("htmx:afterSettle", show);
+show();
 
 // An answer that is no success still tells why: the server sends the sentence as a toast.
 document.addEventListener("htmx:beforeSwap", (event) => {
