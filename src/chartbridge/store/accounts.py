@@ -63,7 +63,7 @@ def create_practice(*, name: str, time_zone: str, owner_name: str, email: str, p
     return owner
 
 
-def memberships_of(user_id: int | None) -> list[Membership]:
+def memberships_of(user_id: int) -> list[Membership]:
     """Return a person's practices and roles, by the practices' names."""
     return list(
         Membership.objects.filter(user_id=user_id).select_related("practice").order_by("practice__name", "pk")

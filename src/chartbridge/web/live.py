@@ -181,6 +181,8 @@ def _still_signed_in(request: HttpRequest) -> Callable[[], bool]:
 
     def look() -> bool:
         session = store(session_key=key)
-        return bool(user_id) and session.get(SESSION_KEY) == str(user_id) and bool(memberships_of(user_id))
+        return (
+            user_id is not None and session.get(SESSION_KEY) == str(user_id) and bool(memberships_of(user_id))
+        )
 
     return look
