@@ -48,6 +48,10 @@ class Rig(Protocol):
         """Keys of everything in scope of a stream."""
         ...
 
+    def sees_all(self, stream: Stream) -> bool:
+        """Whether a first read can say that it has seen everything there is."""
+        ...
+
     def truth(self, marker: str) -> list[Truth]:
         """Every record that carries a marker."""
         ...

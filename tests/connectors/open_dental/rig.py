@@ -120,6 +120,9 @@ class OpenDentalRig:
             )
         return {str(row["k"]) for row in rows}
 
+    def sees_all(self, stream: Stream) -> bool:
+        return bool(self._database) or stream not in (Stream.PHOTOS, Stream.DOCUMENTS)
+
     def truth(self, marker: str) -> list[Truth]:
         return [
             Truth(record=f"{each.table} {each.key}", patient_key=each.patient_key, text=each.text)

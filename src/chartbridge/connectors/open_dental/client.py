@@ -106,8 +106,8 @@ class OpenDentalApi:
             return {}
         try:
             made = answer.json()
-        except Unreadable:  # it was taken all the same; the writeback will look
-            return {}
+        except Unreadable:  # the API, or something on the way that knows nothing of it?
+            raise Uncertain(f"{NAME} gave an answer that can't be read. It will be looked up.") from None
         return made if isinstance(made, dict) else {}
 
     def version(self) -> Version:

@@ -60,12 +60,9 @@ def appointment(row: Texts) -> Appointment:
         begins = UNDATED
     else:
         begins = datetime.fromisoformat(starts)  # type: ignore[arg-type]
-    key, patient_key = row[0], row[1]
-    if key in NO_KEY or patient_key in NO_KEY:
-        raise BadValue("no key")
     return Appointment(
-        key=key,  # type: ignore[arg-type]
-        patient_key=patient_key,  # type: ignore[arg-type]
+        key=needed_key(row[0]),
+        patient_key=needed_key(row[1]),
         starts_local=begins,
         minutes=5 * len(row[4] or ""),
         state=state,
@@ -85,13 +82,11 @@ def appointment(row: Texts) -> Appointment:
 def status_of_row(row: Texts) -> StatusSeen:
     """The present state of an appointment row, as a sighting of its own; the same row read twice has the same key."""
     state, word = BOOKING_STATES.get(row[2]) or (BookingState.UNKNOWN, row[2] or "")
-    if row[0] in NO_KEY or row[1] in NO_KEY:
-        raise BadValue("no key")
     seen = "|".join(each or "" for each in (row[2], row[5], row[11], row[12], row[13], row[14]))
     return StatusSeen(
-        key=row[0],  # type: ignore[arg-type]
+        key=needed_key(row[0]),
         seen_key=f"a{row[0]}.{crc32(seen.encode()):08x}",
-        patient_key=row[1],  # type: ignore[arg-type]
+        patient_key=needed_key(row[1]),
         state=state,
         state_raw=word,
         status_key=key_or_empty(row[5]),
@@ -104,12 +99,10 @@ def status_of_row(row: Texts) -> StatusSeen:
 def status_of_history(row: Texts, *, latest: bool) -> StatusSeen:
     """One row of an appointment's history."""
     state, word = BOOKING_STATES.get(row[3]) or (BookingState.UNKNOWN, row[3] or "")
-    if row[0] in NO_KEY or row[1] in NO_KEY:
-        raise BadValue("no key")
     return StatusSeen(
-        key=row[1],  # type: ignore[arg-type]
-        seen_key=f"h{row[0]}",
-        patient_key=row[2] or "",
+        key=needed_key(row[1]),
+        seen_key=f"h{needed_key(row[0])}",
+        patient_key=needed_key(row[2]),
         state=state,
         state_raw=word,
         status_key=key_or_empty(row[4]),
@@ -123,13 +116,10 @@ def status_of_history(row: Texts, *, latest: bool) -> StatusSeen:
 
 def patient(row: Texts) -> Patient:
     """One patient, deleted ones as such."""
-    key = row[0]
-    if key in NO_KEY:
-        raise BadValue("no key")
     status, word = PATIENT_STATES.get(row[5]) or (PatientStatus.UNKNOWN, row[5] or "")
     born = row[6]
     return Patient(
-        key=key,  # type: ignore[arg-type]
+        key=needed_key(row[0]),
         last_name=row[1] or "",
         first_name=row[2] or "",
         middle=row[3] or "",
@@ -183,6 +173,13 @@ def bad_row(row: Texts, table: str, fields: Sequence[str]) -> BadRow:
 def moment(value: str | None) -> datetime | None:
     """A wall time, or None for the year 1 and the year 0. Raises `ValueError`."""
     return None if value in NO_MOMENT else datetime.fromisoformat(value)  # type: ignore[arg-type]
+
+
+def needed_key(value: str | None) -> str:
+    """A key that must be there: a whole number that isn't 0. Raises `BadValue`."""
+    if value and value != "0" and value.lstrip("-").isdigit():
+        return value
+    raise BadValue("no key")
 
 
 def key_or_empty(value: str | None) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PureWindowsPath
 
-from chartbridge.connectors.open_dental.codec import BadValue, Texts, key_or_empty, moment
+from chartbridge.connectors.open_dental.codec import BadValue, Texts, key_or_empty, moment, needed_key
 from chartbridge.connectors.open_dental.words import (
     IMAGE_FLAGS,
     MEDIA_TYPES,
@@ -99,12 +99,10 @@ def photo_categories(rows: Iterable[Texts]) -> str:
 def document(row: Texts) -> Document:
     """One entry of a patient's documents. `FileName` is a full path where the API said it; an eighth text, where
     there is one, begins with the kind of file that the API was handed and nobody has opened yet."""
-    if row[0] in NO_KEY or row[1] in NO_KEY:
-        raise BadValue("no key")
     suffix = _suffix(row[5]) or _suffix_in_note(row)
     return Document(
-        key=row[0],  # type: ignore[arg-type]
-        patient_key=row[1],  # type: ignore[arg-type]
+        key=needed_key(row[0]),
+        patient_key=needed_key(row[1]),
         name=row[2] or "",
         type_key=key_or_empty(row[3]),
         created_local=moment(row[4]),
@@ -115,11 +113,9 @@ def document(row: Texts) -> Document:
 
 def photo(row: Texts) -> Photo:
     """The document that is a patient's picture. One per patient, so its key is the patient's."""
-    if row[0] in NO_KEY or row[1] in NO_KEY:
-        raise BadValue("no key")
     return Photo(
-        key=row[1],  # type: ignore[arg-type]
-        patient_key=row[1],  # type: ignore[arg-type]
+        key=needed_key(row[1]),
+        patient_key=needed_key(row[1]),
         version=f"{row[0]}:{row[6] or ''}",
         ref=file_ref(row[0] or "", row[1] or ""),
     )

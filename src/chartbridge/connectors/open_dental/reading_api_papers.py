@@ -38,7 +38,7 @@ class ApiPaperReader:
         self._lock = threading.Lock()
 
     def read(self, stream: Stream, cursor: str | None) -> Page:
-        """The next page. `complete` ends the first round."""
+        """The next page. None is ever `complete`: who isn't there today was not looked at."""
         with self._lock:
             self._api.not_while_updating()
             return self._read(stream, cursor)
@@ -70,7 +70,6 @@ class ApiPaperReader:
             bad=tuple(bad),
             cursor=text(left, first=first and bool(left)),
             more=first and bool(left),
-            complete=first and not left,
             rows_read=rows_read,
         )
 

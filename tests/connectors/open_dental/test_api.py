@@ -1,0 +1,212 @@
+"""Open Dental's API: pages, throttle, versions, permissions, and settings that are wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from chartbridge.connectors.open_dental.connector import connect
+from chartbridge.domain.clock import SystemClock
+from chartbridge.pms.commands import AddNote, CommandKind
+from chartbridge.pms.connector import Settings
+from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Uncertain, Unreadable
+from chartbridge.pms.reading import Stream
+from chartbridge.sandbox.open_dental.sandbox import Sandbox
+from chartbridge.testing.steps import read_on
+from tests.connectors.open_dental.rig import OpenDentalRig
+
+MARKER = "CB-7K2QM9XD"
+
+
+def test_a_practice_of_many_pages_is_read_whole_in_remote_mode(tmp_path: Path) -> None:
+    """Remote mode gives 100 rows a page; neighbouring pages overlap, nothing is left out."""
+    with Sandbox(
+        database=str(tmp_path / "p.sqlite3"), patients=130, mode="remote", throttle_s=0.0
+    ) as sandbox:
+        settings = Settings(
+            values={"read_mode": "api", "api_mode": "remote", "api_address": sandbox.base_url},
+            secrets={"developer_key": sandbox.developer_key, "customer_key": sandbox.customer_key},
+        )
+        connector = connect(settings, SystemClock())
+        began = time.monotonic()
+        heard = read_on(connector, Stream.PATIENTS, None)
+        spent = time.monotonic() - began
+        there = sandbox.db.rows("SELECT PatNum FROM patient WHERE PatStatus<>4")
+        assert heard.keys == {str(row["PatNum"]) for row in there}
+        assert len(heard.pages) == 2
+        assert spent >= 3 * 1.1, "the throttle of remote mode was not kept"
+        connector.close()
+
+
+@pytest.fixture
+def rig(sqlite_rig: OpenDentalRig) -> OpenDentalRig:
+    return sqlite_rig
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "says"),
+    [
+        ("24.1.16", CommandKind.MARK_INSURANCE_VERIFIED, "24.1.17"),
+        ("21.4.0", CommandKind.ADD_DOCUMENT, "22.1"),
+        ("21.1.0", CommandKind.SET_APPOINTMENT_STATUS, "21.2"),
+    ],
+)
+def test_too_old_a_version_is_named_and_nothing_is_sent(
+    rig: OpenDentalRig, version: str, kind: CommandKind, says: str
+) -> None:
+    rig.knobs.set_version(version)
+    connector, before = rig.connect(), rig.writes_received()
+    with pytest.raises(Unauthorised) as error:
+        connector.write(rig.command(kind, MARKER))
+    assert says in error.value.safe_message
+    assert error.value.ability == kind.value
+    assert rig.writes_received() == before
+
+
+def test_an_old_version_s_answer_without_a_number_is_found_by_its_marker(rig: OpenDentalRig) -> None:
+    rig.knobs.set_version("23.2.0")
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)
+    assert connector.write(command).record == ""
+    seen = connector.landed(command)
+    assert seen is not None
+    assert seen.record == rig.truth(MARKER)[0].record
+
+
+def test_a_new_version_s_list_of_everybody_s_notes_is_used_and_gives_the_same(rig: OpenDentalRig) -> None:
+    rig.knobs.set_version("25.1.20")
+    connector = rig.connect()
+    people = [rig.patient_of_today(), str(rig.neighbour), "4"]
+    commands = []
+    for place, person in enumerate(people):
+        base = rig.command(CommandKind.ADD_NOTE, f"CB-0000000{place}")
+        assert isinstance(base, AddNote)
+        command = AddNote(
+            **{
+                name: getattr(base, name)
+                for name in (
+                    "text",
+                    "marker",
+                    "note_type_key",
+                    "provider_key",
+                    "occurred_at",
+                    "medium",
+                    "direction",
+                )
+            },
+            patient_key=person,
+        )
+        connector.write(command)
+        commands.append(command)
+    before = rig.sandbox.service.requests
+    found = connector.landed_all(commands)
+    assert [each.patient_key for each in found if each] == people
+    assert rig.sandbox.service.requests - before <= 2
+
+
+def test_a_revoked_permission_pauses_that_ability_only(rig: OpenDentalRig) -> None:
+    rig.knobs.take_permission("Comm")
+    connector = rig.connect()
+    with pytest.raises(Unauthorised) as error:
+        connector.write(rig.command(CommandKind.ADD_NOTE, MARKER))
+    assert error.value.ability == "add_note"
+    connector.write(rig.command(CommandKind.ADD_DOCUMENT, MARKER))
+    assert len(rig.truth(MARKER)) == 1
+
+
+def test_a_patient_number_that_is_not_there_is_refused(rig: OpenDentalRig) -> None:
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)
+    assert isinstance(command, AddNote)
+    for key in ("999999", "0", "abc", "-1", "9" * 30):
+        other = AddNote(
+            patient_key=key,
+            text=command.text,
+            marker=command.marker,
+            note_type_key="239",
+            provider_key="1",
+            occurred_at=command.occurred_at,
+            medium=command.medium,
+            direction=command.direction,
+        )
+        with pytest.raises(Refused):
+            connector.write(other)
+    assert rig.truth(MARKER) == []
+
+
+def test_a_deleted_note_type_is_refused_or_misconfigured_by_name(rig: OpenDentalRig) -> None:
+    rig.knobs.delete_note_type(239)
+    with pytest.raises((Refused, Misconfigured)) as error:
+        rig.connect().write(rig.command(CommandKind.ADD_NOTE, MARKER))
+    assert "CommType" in getattr(error.value, "reason", "CommType")
+
+
+def test_a_failure_of_the_server_is_uncertain_and_html_is_unreadable(rig: OpenDentalRig) -> None:
+    connector = rig.connect()
+    connector.identify()
+    rig.knobs.answer_error(502, html=True, reads=False)
+    with pytest.raises(Uncertain):
+        connector.write(rig.command(CommandKind.ADD_NOTE, MARKER))
+    rig.knobs.answer_error(200, html=True)
+    with pytest.raises(Unreadable):
+        connector.read(Stream.PATIENTS, None)
+
+
+def test_a_write_whose_answer_is_rubbish_is_uncertain(rig: OpenDentalRig) -> None:
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)
+    connector.identify()
+    rig.knobs.answer_error(200, html=True, reads=False, after=True)
+    with pytest.raises(Uncertain):
+        connector.write(command)
+    assert connector.landed(command) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "setting"),
+    [
+        ({"developer_key": ""}, "developer_key"),
+        ({"customer_key": ""}, "customer_key"),
+        ({"customer_key": "two words"}, "customer_key"),
+        ({"api_address": ""}, "api_address"),
+        ({"api_address": "server"}, "api_address"),
+        ({"api_mode": "by post"}, "api_mode"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_is_sent(
+    rig: OpenDentalRig, change: dict[str, str], setting: str
+) -> None:
+    before = rig.sandbox.service.requests
+    connector = connect(rig.settings(**change), rig.clock)
+    with pytest.raises(Misconfigured) as error:
+        connector.identify()
+    assert error.value.setting == setting
+    findings = connector.examine()
+    assert [finding.ability for finding in findings if finding.ok is False] == [setting]
+    assert rig.sandbox.service.requests == before
+
+
+def test_a_wrong_key_says_where_to_switch_it_on(rig: OpenDentalRig) -> None:
+    connector = connect(rig.settings(customer_key="NotThisOne"), rig.clock)
+    with pytest.raises(Unauthorised, match="Setup > Advanced Setup > API"):
+        connector.read(Stream.PATIENTS, None)
+
+
+def test_a_long_note_with_everything_in_it_is_stored(rig: OpenDentalRig) -> None:
+    text = ("Mm'\"\\<b>李</b>\t" * 1300)[:19_900]
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER, text=text)
+    connector.write(command)
+    seen = connector.landed(command)
+    assert seen is not None
+    assert " ".join(seen.text.split()) == " ".join(f"{text} {MARKER}".split())
+
+
+def test_the_time_of_a_note_is_the_practice_s_own(rig: OpenDentalRig) -> None:
+    """01:50 in New York is 05:50 in UTC on 1 November 2026."""
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)
+    connector.write(command)
+    row = rig.db.row(
+        "SELECT CommDateTime, Mode_, SentOrReceived, CommType FROM commlog WHERE Note LIKE ?", f"%{MARKER}%"
+    )
+    assert row is not None
+    assert str(row["CommDateTime"])[:15] == "2026-11-01 01:5"
+    assert (row["Mode_"], row["SentOrReceived"], row["CommType"]) == (5, 1, 239)
