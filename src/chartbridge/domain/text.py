@@ -154,12 +154,13 @@ class _Reader(HTMLParser):
         self._out: list[str] = []
         self._href: list[tuple[str, int]] = []
         self._pre = 0
+        self._at_line = True
         self._starts: dict[str, Callable[[dict[str, str | None]], None]] = {
             "a": self._open_link,
-            "img": lambda found: self._out.append(found.get("alt") or ""),
-            "li": lambda _: self._out.append("- " if self._at_line() else "\n- "),
-            "td": lambda _: self._out.append(" "),
-            "th": lambda _: self._out.append(" "),
+            "img": lambda found: self._put(found.get("alt") or ""),
+            "li": lambda _: self._put("- " if self._at_line else "\n- "),
+            "td": lambda _: self._put(" "),
+            "th": lambda _: self._put(" "),
         }
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -177,7 +178,7 @@ class _Reader(HTMLParser):
             self._break(tag)
 
     def handle_data(self, data: str) -> None:
-        self._out.append(data if self._pre else re.sub(r"[ \t\r\n\f]+", " ", data))
+        self._put(data if self._pre else re.sub(r"[ \t\r\n\f]+", " ", data))
 
     def text(self) -> str:
         """What was read, with no line beginning or ending in a space and at most one empty line in a row."""
@@ -185,14 +186,15 @@ class _Reader(HTMLParser):
         return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]{2,99}", " ", "\n".join(lines))).strip()
 
     def _break(self, tag: str) -> None:
-        self._out.append(
-            "\n\n" if tag in _PARAGRAPHS else "\n" if tag in _LINES and not self._at_line() else ""
-        )
-        if tag == "br" and not self._out[-1]:
-            self._out[-1] = "\n"
+        if tag in _PARAGRAPHS:
+            self._put("\n\n")
+        elif tag == "br" or (tag in _LINES and not self._at_line):
+            self._put("\n")
 
-    def _at_line(self) -> bool:
-        return next((part.endswith("\n") for part in reversed(self._out) if part.strip(" ")), True)
+    def _put(self, part: str) -> None:
+        self._out.append(part)
+        if part.strip(" "):
+            self._at_line = part.endswith("\n")
 
     def _open_link(self, found: dict[str, str | None]) -> None:
         self._href.append((found.get("href") or "", len(self._out)))
@@ -204,4 +206,4 @@ class _Reader(HTMLParser):
         said = "".join(self._out[start:]).strip()
         address = re.sub(r"^(mailto|tel):", "", href)
         if address and address.rstrip("/") != said.rstrip("/"):
-            self._out.append(f" ({address})" if said else address)
+            self._put(f" ({address})" if said else address)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from django.db.models import DateTimeField, Exists, Min, OuterRef, QuerySet, Subquery
 
+from chartbridge.store.deliveries import anything_claimable
 from chartbridge.store.desk import EVERYTHING
 from chartbridge.store.models import Connection, Delivery, MirrorPatient, Seen, Writeback
 
@@ -63,8 +64,8 @@ class _Asked(Protocol):
 def _pending(row: _Asked) -> Pending:
     stopped = bool(row.write_hold) and (row.write_hold_code.partition(":")[2] or EVERYTHING) == EVERYTHING
     sendable = row.queued and row.writing_on and not stopped
-    if sendable and row.write_hold:
-        sendable = _has_unpaused(row.pk)
+    if sendable and (row.write_hold or row.look_at or row.left_behind):
+        sendable = anything_claimable(row.pk, paused=_paused(row.pk))
     return Pending(
         connection_id=row.pk,
         sendable=sendable,
@@ -76,10 +77,11 @@ def _pending(row: _Asked) -> Pending:
     )
 
 
-def _has_unpaused(connection_id: int) -> bool:
-    ours = Writeback.objects.filter(connection_id=connection_id)
-    paused = ours.filter(delivery=Delivery.PARKED, reason_code="unauthorised").values("command")
-    return ours.filter(delivery=Delivery.QUEUED).exclude(command__in=paused).exists()
+def _paused(connection_id: int) -> frozenset[str]:
+    parked = Writeback.objects.filter(
+        connection_id=connection_id, delivery=Delivery.PARKED, reason_code="unauthorised"
+    )
+    return frozenset(parked.values_list("command", flat=True).distinct())
 
 
 def _first_due(rows: QuerySet[Writeback]) -> Subquery:
