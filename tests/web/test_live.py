@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from statistics import quantiles
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ class Stream:
         self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
         cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
         self._connection.request("GET", f"/live/{query}", headers={"Cookie": cookies})
+        self._socket = self._connection.sock
         self.answer = self._connection.getresponse()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -58,9 +61,8 @@ class Stream:
             time.sleep(0.005)
 
     def close(self) -> None:
-        if self._connection.sock:
-            self._connection.sock.close()
-        self.answer.close()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def signed_in(hub: LiveHub) -> Client:

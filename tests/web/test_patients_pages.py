@@ -8,11 +8,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chartbridge.domain.activities import NOTE_KINDS, ActivityKind
 from chartbridge.pms.errors import Unavailable
+from chartbridge.store.mirror import search_patients
 from chartbridge.store.models import (
     Activity,
     AuditEntry,
@@ -101,6 +104,28 @@ def test_more_than_a_page_is_asked_for_with_a_button(day: Day, desk: Client) -> 
     html = desk.post("/patients/", {"text": "zimmer", "pages": "2"}).content.decode()
     assert html.count('class="person"') == 40
     assert "Show more" not in html
+
+
+@pytest.mark.parametrize("text", ["garcia", "o'br", "garc mat"])
+def test_a_search_by_the_beginning_of_a_name_goes_by_its_index(day: Day, text: str) -> None:
+    prefix = "EXPLAIN QUERY PLAN" if database.vendor == "sqlite" else "EXPLAIN"
+    more = [
+        MirrorPatient(
+            connection=day.connection, key=f"m{n}", search=f"{n * 7919 % 5000:04} x", content_hash=b""
+        )
+        for n in range(5000)
+    ]
+    MirrorPatient.objects.bulk_create(more)
+    with CaptureQueriesContext(database) as queries:
+        search_patients(day.connection.pk, text, 1)
+    begins = next(each["sql"] for each in queries if "ORDER BY" in each["sql"])
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute("ANALYZE store_mirrorpatient")
+        cursor.execute(f"{prefix} {begins}")
+        plan = str(cursor.fetchall())
+    assert "mirror_patient_by_search" in plan, plan
+    assert "search" in plan.split("mirror_patient_by_search")[1].split("Filter")[0], plan
 
 
 def test_a_search_leaves_no_name_in_the_audit_trail(day: Day, desk: Client) -> None:

@@ -51,7 +51,12 @@ class MirrorPatient(models.Model):
         constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_mirror_patient")]
         indexes = [
             models.Index(fields=["connection", "guarantor_key"], name="mirror_patient_by_family"),
-            models.Index(fields=["connection", "search"], name="mirror_patient_by_search"),
+            # PostgreSQL uses an index for "begins with" only in this operator class; SQLite ignores it.
+            models.Index(
+                fields=["connection", "search"],
+                name="mirror_patient_by_search",
+                opclasses=["int8_ops", "varchar_pattern_ops"],
+            ),
             *(
                 models.Index(fields=["connection", f"{phone}_digits"], name=f"mirror_patient_by_{phone}")
                 for phone in ("mobile", "home", "work")
