@@ -76,7 +76,8 @@ def database_rig(
 
 
 @pytest.fixture
-def api_on_mariadb_rig(mariadb_sandbox: Sandbox) -> Iterator[OpenDentalRig]:
-    rig = OpenDentalRig(mariadb_sandbox)
-    yield rig
-    rig.close()
+def api_on_mariadb_rig(mariadb: MariaDb, mariadb_practice: str, tmp_path: Path) -> Iterator[OpenDentalRig]:
+    with practice_on(mariadb, mariadb_practice, "MyISAM", tmp_path) as sandbox:
+        rig = OpenDentalRig(sandbox)
+        yield rig
+        rig.close()

@@ -21,6 +21,7 @@ from chartbridge.pms.commands import (
 )
 from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.reading import Stream
+from chartbridge.sandbox.open_dental.database import SqliteDatabase
 from chartbridge.sandbox.open_dental.faults import Fault, Where
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
 from chartbridge.testing.line import Line
@@ -36,9 +37,10 @@ class SandboxClock:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self.passed = 0.0
+        self.ahead = timedelta()  # of a practice whose clock was set back, while the hub's was not
 
     def now(self) -> datetime:
-        return self._sandbox.db.clock.utc()
+        return self._sandbox.db.clock.utc() + self.ahead
 
     def monotonic(self) -> float:
         return time.monotonic() + self.passed
@@ -60,6 +62,8 @@ class OpenDentalRig:
         self.sandbox, self.knobs, self.db = sandbox, sandbox.knobs, sandbox.db
         self.clock = SandboxClock(sandbox)
         self.canaries: Sequence[str] = CANARIES
+        if database is None and not isinstance(self.db, SqliteDatabase):
+            self.knobs.jump_clock((12 - datetime.fromisoformat(self.db.now()).hour) * 3600)  # about noon
         self._database, self._mode = database, mode
         address = urlsplit(sandbox.base_url)
         self.api_line = Line(address.hostname or "", address.port or 0)
@@ -229,9 +233,13 @@ class OpenDentalRig:
         self.knobs.throttle(retry_after=2)
 
     def repeat_hour(self) -> None:
-        """New York, 1 November 2026: 01:50 EDT, and twenty minutes later 01:10 EST."""
-        self.knobs.set_clock("2026-11-01T06:10:00+00:00")
+        """On SQLite: New York, 01:50 EDT and twenty minutes later 01:10 EST. A real server's clock is set back."""
         self.clock.passed += 1200
+        if isinstance(self.db, SqliteDatabase):
+            self.knobs.set_clock("2026-11-01T06:10:00+00:00")
+        else:
+            self.knobs.jump_clock(-3600)
+            self.clock.ahead += timedelta(minutes=60)
 
     # commands
 

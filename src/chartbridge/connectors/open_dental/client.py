@@ -67,7 +67,7 @@ class OpenDentalApi:
         self._lock = threading.Lock()
         self._version: Version | None = None
         self._updating = False
-        self._offset = timedelta()
+        self._offset = self._distance = timedelta()
         self._offset_until = float("-inf")
 
     def get(self, path: str, *, ability: str, **params: str) -> Any:
@@ -143,12 +143,17 @@ class OpenDentalApi:
         with self._lock:
             if self._clock.monotonic() >= self._offset_until:
                 self._learn_offset()
-            return self._clock.now().replace(tzinfo=None) + self._offset
+            return self._clock.now().replace(tzinfo=None) + self._distance
 
     def offset(self) -> timedelta:
-        """The server's wall time minus UTC."""
+        """The wall time of the server's zone minus UTC, whatever its clock is wrong by."""
         self.server_local()
         return self._offset
+
+    @property
+    def clock_age(self) -> timedelta:
+        """How long ago the server's clock may have been asked."""
+        return timedelta(seconds=CLOCK_KEPT_S[self.access.interval == 0])
 
     def heard(self, items: list[Item]) -> str:
         """The server's wall time that came with some rows, or empty."""
@@ -169,7 +174,7 @@ class OpenDentalApi:
         if server is None:
             raise Unreadable("Open Dental's API did not say its time.", evidence="providers.serverDateTime")
         quarters = round((server - ours).total_seconds() / 900)  # every zone is whole quarters of an hour
-        self._offset = timedelta(seconds=900 * quarters)
+        self._offset, self._distance = timedelta(seconds=900 * quarters), server - ours
         self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S[self.access.interval == 0]
 
     def _no(self, answer: Answer, ability: str, *, writes: bool) -> PmsError:

@@ -39,6 +39,7 @@ from chartbridge.pms.reading import BadRow, Gone, Page, Record, Stream
 LAYOUT = 1
 OVERLAP = timedelta(seconds=60)
 NIGHT_OVERLAP = timedelta(minutes=62)
+CLOCK_DOUBT = timedelta(seconds=5)
 NIGHT = range(4)  # every zone's clocks change between midnight and four
 BACK, AHEAD = timedelta(days=90), timedelta(days=548)
 HISTORY_SINCE = (23, 1, 30)
@@ -121,6 +122,8 @@ class ApiReader:
             if held is None or held.day != day:
                 begun = local_text(now)
                 held = ApiCursor(since=begun, begun=begun, offset=0, first=True, day=day)
+            if (moment(held.since) or now) > now + CLOCK_DOUBT:  # its clock was set back
+                held = replace(held, since=local_text(now - self._api.clock_age))
             if stream is Stream.PATIENTS:
                 return self._patients(held)
             return self._appointments(stream, held, now)
