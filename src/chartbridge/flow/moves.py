@@ -99,7 +99,9 @@ def _move(
     if target is FlowStatus.LATE:
         return no("Late is set by the clock: past the start without a check-in.")
     if target is FlowStatus.COMPLETED:
-        return no(manifest.cannot.get("complete_appointment") or f"Complete the visit in {pms}; Chartbridge can't.")
+        return no(
+            manifest.cannot.get("complete_appointment") or f"Complete the visit in {pms}; Chartbridge can't."
+        )
     if target is FlowStatus.BROKEN:
         return no(manifest.cannot.get("break_appointment") or f"Break the visit in {pms}; Chartbridge can't.")
     if not manifest.can_write(CommandKind.SET_APPOINTMENT_STATUS):
