@@ -113,6 +113,7 @@ def test_a_read_back_move_that_the_pms_then_changed_shows_what_the_pms_says(day:
     StreamState.objects.update(last_success_at=seen - timedelta(seconds=5))
     html = desk.get("/flow/board/").content.decode()
     assert "103" in columns(html)["checked_in"]
+    assert "Arrived" in card(html, "103")
     assert "Going to" not in html
 
 

@@ -104,6 +104,19 @@ def test_the_brake_is_shown_and_released_by_a_manager_only(day: Day, sign_in: Si
     assert Connection.objects.get().hold == ""
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "agrees with ours"), (-2, "agrees with ours"), (40, "40 s ahead"), (-40, "40 s behind")],
+)
+def test_the_clock_of_the_pms_is_compared_with_ours(day: Day, desk: Client, seconds: int, words: str) -> None:
+    now = timezone.now()
+    server = now + timedelta(seconds=seconds)
+    Connection.objects.update(
+        identity={"version": "24.3.10", "server_now": server.isoformat(), "asked_at": now.isoformat()}
+    )
+    assert words in desk.get("/health/").content.decode()
+
+
 def test_switched_off_is_said(day: Day, desk: Client) -> None:
     Connection.objects.update(writing_on=False)
     assert "Writing to Open Dental is switched off" in desk.get("/health/").content.decode()

@@ -207,6 +207,17 @@ def test_a_patient_is_moved_by_keyboard(live_hub: LiveHub, page: Page) -> None:
     expect(page.locator("#flow-menu")).to_be_hidden()
 
 
+def test_a_patient_is_moved_by_drag_and_told_where_that_can_not_be(live_hub: LiveHub, page: Page) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.locator("#card-103 .flow__when").drag_to(page.locator("#column-checked_in"))
+    expect(page.locator("#column-checked_in #card-103")).to_be_visible()
+    page.locator("#card-105 .flow__when").drag_to(page.locator("#column-completed"))
+    expect(page.locator("#toasts")).to_contain_text("Do it in Open Dental")
+    expect(page.locator("#column-in_operatory #card-105")).to_be_visible()
+
+
 def test_a_receipt_appears_on_the_patients_page_by_itself(live_hub: LiveHub, page: Page) -> None:
     day = a_day(live_hub.practice)
     live_hub.sign_in(page)

@@ -124,6 +124,8 @@ def test_a_person_says_whose_an_unknown_number_is(day: Day, desk: Client) -> Non
     row = a_writeback(day, nameless, Delivery.HELD, reason_code="who_is_this", reason="Two patients have it.")
     html = desk.get("/writebacks/").content.decode()
     assert "Who is this?" in html
+    assert "Sofi Garcia <" in html
+    assert "Mateo Garcia <" in html
     answer = desk.post("/writebacks/act/", {"do": "assign", "activity": nameless.pk, "patient_key": "11"})
     assert "Given to patient 11" in answer.content.decode()
     row.refresh_from_db()

@@ -212,7 +212,7 @@ class _Desk:
             operatory=(operatory.short or operatory.name) if operatory else "",
             reason=visit.reason,
             status_key=visit.status_key,
-            status_text=self._status_text(visit),
+            status_text=self._status_text(visit, wished),
             column=place.column,
             waiting=minutes_since(place.since, self.now_local),
             is_new_patient=visit.is_new_patient,
@@ -247,7 +247,10 @@ class _Desk:
             and visit.status_key not in self.chosen
         )
 
-    def _status_text(self, visit: Appointment) -> str:
+    def _status_text(self, visit: Appointment, wished: rows.Wish | None) -> str:
+        """The PMS's word. A wish that was read back is what the PMS shows, though the mirror is behind."""
+        if wished is not None and wished.seen == Seen.SEEN:
+            return self._name_of(wished.status_key)
         if visit.state is BookingState.UNKNOWN:
             return f"State {visit.state_raw or 'without a value'}"
         if visit.status_key and visit.status_key not in self.statuses:

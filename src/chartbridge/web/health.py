@@ -43,6 +43,7 @@ SCALE = 2.0  # the bar's right end is twice the interval
 OVERDUE = 3  # intervals without a good check, and at least:
 OVERDUE_S = 30
 LATE_BY_MS = 250
+CLOCK_AGREES_S = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +167,9 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "appointments_held": appointments,
         "braked": connection.hold_code == BRAKE,
         "identity": connection.identity,
-        "clock": _clock(connection.identity),
+        "clock": (clock := _clock(connection.identity)),
+        "clock_agrees": clock is not None and abs(clock) <= CLOCK_AGREES_S,
+        "clock_behind": -(clock or 0),
         "budget": _budget(connection, manifest),
     }
 
@@ -183,8 +186,6 @@ def _clock(identity: dict[str, Any]) -> int | None:
 
 def _budget(connection: Connection, manifest: Manifest) -> dict[str, float] | None:
     """How many calls a minute the checks cost at their intervals, where calls are limited."""
-    if connection.values.get("read_through", connection.values.get("mode", "")) == "database":
-        return None
     if not manifest.calls_per_second:
         return None
     calls = sum(

@@ -87,4 +87,9 @@ def _about(request: StaffRequest, connection: Connection, who: MirrorPatient) ->
 def _timeline(request: StaffRequest, key: str) -> dict[str, object]:
     happened = activities.timeline(request.practice.pk, key)
     moves = status_moves(request.practice.pk, key)
-    return {"timeline": timeline(happened, moves, file_names(happened)), "key": key}
+    connection = front_connection(request.practice.pk) if moves else None
+    return {
+        "timeline": timeline(happened, moves, file_names(happened)),
+        "key": key,
+        "status_words": lookup_entries(connection.pk, LookupKind.APPOINTMENT_STATUSES) if connection else {},
+    }

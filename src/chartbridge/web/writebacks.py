@@ -20,11 +20,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
+from chartbridge.domain.text import html_to_text
 from chartbridge.intake.accept import BadActivity
 from chartbridge.intake.checking import check_patient_number
 from chartbridge.store.board import front_connection, lookup_entries
-from chartbridge.store.mirror import patient
-from chartbridge.store.models import Role, Writeback
+from chartbridge.store.mirror import patient, patients_by_phone
+from chartbridge.store.models import MirrorPatient, Role, Writeback
 from chartbridge.store.notices import newest
 from chartbridge.store.writebacks import Filter, Group, Show, counts, groups, listing, names_of
 from chartbridge.web.access import StaffRequest, needs
@@ -37,6 +38,7 @@ from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 PAGE = 50
 IN_A_GROUP = 5
+MOST_CANDIDATES = 6
 TABS: dict[Show, str | Promise] = {
     Show.ATTENTION: gettext_lazy("Needs attention"),
     Show.WAITING: gettext_lazy("Waiting"),
@@ -87,6 +89,7 @@ class Row:
     name: str
     preview: str
     text: str
+    candidates: list[MirrorPatient]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,18 +231,30 @@ def _rows(found: Sequence[Writeback], statuses: Mapping[str, str]) -> list[Row]:
             name=names.get(row.pk, ""),
             preview=_preview(row, statuses),
             text=row.text,
+            candidates=_candidates(row),
         )
         for row in found
     ]
 
 
 def _preview(row: Writeback, statuses: Mapping[str, str]) -> str:
-    """The first line of what is written; for a status move, the status."""
+    """The first line of what was said; for a status move, the status."""
     if row.kind == APPOINTMENT_STATUS:
         wish = str(row.payload.get("status_key", ""))
         return f"→ {statuses.get(wish, wish)}"
-    line = next((each for each in row.text.splitlines() if each.strip()), "")
+    said = row.text
+    if activity := row.activity:
+        body = html_to_text(activity.body) if activity.is_html else activity.body
+        said = activity.subject or body or said
+    line = next((each for each in said.splitlines() if each.strip()), "")
     return line if len(line) <= 120 else f"{line[:119]}…"
+
+
+def _candidates(row: Writeback) -> list[MirrorPatient]:
+    """Who might be meant by a nameless activity: everybody with its phone number."""
+    if row.patient_key or row.connection_id is None or row.activity is None or not row.activity.phone:
+        return []
+    return patients_by_phone(row.connection_id, row.activity.phone)[:MOST_CANDIDATES]
 
 
 def _statuses(practice_id: int) -> dict[str, str]:

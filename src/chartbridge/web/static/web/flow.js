@@ -1,4 +1,4 @@
-// The board: the move menu, moving by keyboard, a glimpse of what moved.
+// The board: the move menu, moving by keyboard and by drag, a glimpse of what moved.
 
 // ---- a card that came into another column shows that for a moment
 let was = new Map();
@@ -64,3 +64,31 @@ board.addEventListener("keydown", (event) => {
   event.preventDefault();
   (next.querySelector("[data-menu]") ?? next.querySelector("a")).focus();
 });
+
+// ---- by drag: a card is dropped on a column; the server says whether that goes
+let dragged = null;
+const over = (event) => dragged && event.target.closest?.("[data-column]");
+function unmark() { for (const each of board.querySelectorAll(".board__column--over")) each.classList.remove("board__column--over"); }
+board.addEventListener("dragstart", (event) => {
+  const card = event.target.closest?.("[data-card]");
+  if (!card) return;
+  dragged = card;
+  event.dataTransfer.setData("text/plain", card.dataset.card);
+  event.dataTransfer.effectAllowed = "move";
+  const at = card.getBoundingClientRect();
+  event.dataTransfer.setDragImage(card, event.clientX - at.left, event.clientY - at.top);
+});
+board.addEventListener("dragover", (event) => {
+  const column = over(event);
+  if (!column) return;
+  event.preventDefault();
+  unmark();
+  if (column !== dragged.closest("[data-column]")) column.classList.add("board__column--over");
+});
+board.addEventListener("drop", (event) => {
+  const column = over(event);
+  if (!column) return;
+  event.preventDefault();
+  if (column !== dragged.closest("[data-column]")) move(dragged.dataset.card, column.dataset.column);
+});
+board.addEventListener("dragend", () => { dragged = null; unmark(); });
