@@ -39,7 +39,7 @@ def test_what_nobody_thought_of_is_left_out(lines: io.StringIO) -> None:
 
 
 def test_a_librarys_message_loses_its_variable_part(lines: io.StringIO) -> None:
-    log = logging.getLogger("httpx2")
+    log = logging.getLogger("somebody.elses")
     log.warning("HTTP Request: %s %s", "GET", f"http://pms/patients?LName={CANARY}")
     log.warning(f"could not reach http://pms/patients?LName={CANARY}")
     text = lines.getvalue()

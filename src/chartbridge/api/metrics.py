@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from chartbridge.api.access import caller
 from chartbridge.api.handing_in import clock
+from chartbridge.engine import threads
 from chartbridge.store import board, queue, streams
 from chartbridge.store.models import StreamState
 
@@ -59,6 +60,16 @@ class _OfPractice(Collector):
                 if value is not None:
                     lag.add_metric([state.stream, quantile], value / 1000)
         yield lag
+        if engine := threads.running():
+            slip = engine.slip()
+            late = GaugeMetricFamily(
+                "chartbridge_engine_slip_seconds",
+                "How late turns begin, of all practices of this process.",
+                labels=["quantile"],
+            )
+            late.add_metric(["0.5"], slip.p50_ms / 1000)
+            late.add_metric(["0.99"], slip.p99_ms / 1000)
+            yield late
 
     def _of_streams(self, name: str, told: str, value: _Value) -> GaugeMetricFamily:
         family = GaugeMetricFamily(f"chartbridge_stream_{name}", told, labels=["stream"])
