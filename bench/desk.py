@@ -30,7 +30,9 @@ def work(port: int, database: str, seconds: float, every: float) -> dict[str, fl
     while time.perf_counter() < end:
         begun = time.perf_counter()
         status = 19 if (turn // len(numbers)) % 2 else 21
-        cursor.execute("UPDATE appointment SET Confirmed=%s WHERE AptNum=%s", (status, numbers[turn % len(numbers)]))
+        cursor.execute(
+            "UPDATE appointment SET Confirmed=%s WHERE AptNum=%s", (status, numbers[turn % len(numbers)])
+        )
         waits.append((time.perf_counter() - begun) * 1000)
         turn += 1
         time.sleep(every)

@@ -71,7 +71,9 @@ class Report:
 
     figures: list[Figure] = field(default_factory=list)
 
-    def add(self, what: str, measured: float, unit: str, must: str, *, ok: bool | None = None, note: str = "") -> None:
+    def add(
+        self, what: str, measured: float, unit: str, must: str, *, ok: bool | None = None, note: str = ""
+    ) -> None:
         """Keep a figure and print it at once."""
         figure = Figure(what=what, measured=round(measured, 4), unit=unit, must=must, ok=ok, note=note)
         self.figures.append(figure)
@@ -85,7 +87,9 @@ class Report:
 
 def _line(figure: Figure) -> str:
     mark = {True: "reached", False: "SHORT", None: ""}[figure.ok]
-    return f"{figure.what:<72} {figure.measured:>12,.3f} {figure.unit:<8} {figure.must:<22} {mark} {figure.note}"
+    return (
+        f"{figure.what:<72} {figure.measured:>12,.3f} {figure.unit:<8} {figure.must:<22} {mark} {figure.note}"
+    )
 
 
 @contextmanager

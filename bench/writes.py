@@ -1,0 +1,196 @@
+"""Writing: how soon an accepted activity stands in the chart with its receipt, and how fast a queue drains.
+
+Against the sandbox's API service on loopback, in a process of its own. The draining rate is compared with bare POSTs of
+the same notes to the same sandbox in the same run: one after the other on one connection kept open, and over as many
+connections at once as the connector's manifest allows; the faster one counts.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bench.hub import Hub
+from bench.measure import Report, percentile
+from bench.practice import FOLDER
+from bench.server import free_port
+
+NOTES = 5_000
+PARALLEL = 4
+
+
+@dataclass
+class SandboxProcess:
+    """`chartbridge sandbox open-dental` on SQLite."""
+
+    folder: Path
+
+    def start(self) -> SandboxProcess:
+        """Start with 500 patients and wait until it answers."""
+        self.port = free_port()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for old in self.folder.glob("practice.sqlite3*"):
+            old.unlink()
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "chartbridge.cli", "sandbox", "open-dental",
+                "--port", str(self.port), "--database", str(self.folder / "practice.sqlite3"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        said = {}
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            words = line.split(None, 2)
+            if len(words) == 3:
+                said[" ".join(words[:2])] = words[2].strip()
+            if "Ctrl-C" in line:
+                break
+        self.developer_key, self.customer_key = said["developer key"], said["customer key"]
+        return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every call needs."""
+        return {
+            "Authorization": f"ODFHIR {self.developer_key}/{self.customer_key}",
+            "Content-Type": "application/json",
+        }
+
+    def values(self) -> dict[str, str]:
+        """Settings of a connection in API mode."""
+        return {
+            "read_mode": "api",
+            "api_mode": "local",
+            "api_address": f"http://127.0.0.1:{self.port}/api/v1/",
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Its keys."""
+        return {"developer_key": self.developer_key, "customer_key": self.customer_key}
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def run(report: Report, *, seconds: int = 60, repeats: int = 3) -> None:
+    """Both measurements."""
+    _latency(report, seconds)
+    shares = []
+    for _ in range(repeats):
+        drained, bare = _drain_once()
+        shares.append((drained / bare, drained, bare))
+    shares.sort()
+    share, drained, bare = shares[len(shares) // 2]
+    report.add("draining 5,000 queued notes", drained, "notes/s", "")
+    report.add("bare POSTs of the same notes to the same sandbox", bare, "notes/s", "")
+    report.add(
+        "draining against bare POSTs",
+        share * 100,
+        "%",
+        "≥ 60 %",
+        ok=share >= 0.6,
+        note=f"median of {repeats}",
+    )
+
+
+def _served(sandbox: SandboxProcess, folder: str) -> tuple[Hub, list[str]]:
+    hub = Hub(FOLDER / folder)
+    hub.set_up(values=sandbox.values(), secrets=sandbox.secrets(), allow=True)
+    hub.start()
+    while not hub.rows(
+        "SELECT COUNT(*) FROM store_streamstate WHERE stream='patients' AND first_read_done_at IS NOT NULL"
+    )[0][0]:
+        time.sleep(0.2)
+    patients = [
+        row[0]
+        for row in hub.rows("SELECT key FROM store_mirrorpatient WHERE status='active' AND gone_at IS NULL")
+    ]
+    return hub, patients
+
+
+def _latency(report: Report, seconds: int) -> None:
+    sandbox = SandboxProcess(FOLDER / "sandbox-writes").start()
+    hub, patients = _served(sandbox, "hub-writes")
+    sent: dict[int, float] = {}
+    begun = time.monotonic()
+    for turn in range(10 * seconds):
+        time.sleep(max(0.0, begun + turn / 10 - time.monotonic()))
+        at = time.time()
+        body = {
+            "kind": "outgoing_text",
+            "patient_key": patients[turn % len(patients)],
+            "body": f"Reminder {turn}.",
+        }
+        answer = hub.call("POST", "/activities", body, **{"Idempotency-Key": str(uuid.uuid4())})
+        sent[answer["id"]] = at
+    time.sleep(3)
+    waits = []
+    for activity, seen, record in hub.rows("SELECT activity_id, seen_at, record FROM store_writeback"):
+        if seen and record and activity in sent:
+            waits.append((datetime.fromisoformat(seen + "+00:00").timestamp() - sent[activity]) * 1000)
+    hub.stop()
+    sandbox.stop()
+    whole = len(waits) == len(sent)
+    p50, p99 = percentile(waits, 0.5), percentile(waits, 0.99)
+    name = "activity posted → in the PMS, receipt stored (10/s)"
+    report.add(
+        f"{name}, p50", p50, "ms", "≤ 100 ms", ok=whole and p50 <= 100, note=f"{len(waits)} of {len(sent)}"
+    )
+    report.add(f"{name}, p99", p99, "ms", "≤ 500 ms", ok=whole and p99 <= 500)
+
+
+def _drain_once() -> tuple[float, float]:
+    sandbox = SandboxProcess(FOLDER / "sandbox-drain").start()
+    hub, _patients = _served(sandbox, "hub-drain")
+    hub.stop()
+    subprocess.run([sys.executable, "-m", "bench.fill_queue", str(NOTES)], env=hub._env(), check=True)
+    hub.start()
+    while hub.rows("SELECT COUNT(*) FROM store_writeback WHERE seen='seen'")[0][0] < NOTES:
+        time.sleep(0.2)
+    first, last = hub.rows("SELECT MIN(sending_at), MAX(seen_at) FROM store_writeback")[0]
+    hub.stop()
+    texts = [
+        (str(key), text)
+        for key, text in hub.rows("SELECT patient_key, text FROM store_writeback ORDER BY id")
+    ]
+    drained = NOTES / (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+    sandbox.stop()
+    sandbox.start()
+    bare = max(_bare(sandbox, texts, 1), _bare(sandbox, texts, PARALLEL))
+    sandbox.stop()
+    return drained, bare
+
+
+def _bare(sandbox: SandboxProcess, notes: list[tuple[str, str]], connections: int) -> float:
+    def post(share: list[tuple[str, str]]) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", sandbox.port)
+        for patient, text in share:
+            body = {
+                "PatNum": int(patient),
+                "Note": text,
+                "CommType": 235,
+                "Mode_": "Text",
+                "SentOrReceived": "Sent",
+            }
+            line.request("POST", "/api/v1/commlogs", json.dumps(body), sandbox.headers)
+            answer = line.getresponse()
+            answer.read()
+            assert answer.status == 201, answer.status
+        line.close()
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(post, [notes[i::connections] for i in range(connections)]))
+    return len(notes) / (time.perf_counter() - begun)
