@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connections, transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,9 +19,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chartbridge.pms.commands import Command
+from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.errors import Refused, Unavailable, Uncertain
+from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery, Seen, Writeback
+from chartbridge.writeback import look, outcomes
 from chartbridge.writeback.mend import dismiss, retry, retry_alike
 from chartbridge.writeback.recover import recover
 from tests.writeback.conftest import Office, open_office
@@ -189,18 +193,19 @@ class Days(RuleBasedStateMachine):
         self.office = open_office()
         self.deliverer = self.office.deliverer()
         self.told = 0
+        self.something_happens(["1", "2", "1"], False)
 
-    @rule(patient=st.sampled_from("123"), long=st.booleans())
-    def something_happens(self, patient: str, long: bool) -> None:
-        self.told += len(self.office.enqueue(patient=patient, body="word " * 900 if long else "Short."))
+    @rule(patients=st.lists(st.sampled_from("123"), min_size=1, max_size=4), long=st.booleans())
+    def something_happens(self, patients: list[str], long: bool) -> None:
+        for patient in patients:
+            self.told += len(self.office.enqueue(patient=patient, body="word " * 900 if long else "Short."))
+        self.a_while(0.5)
 
     @rule(seconds=st.sampled_from([0.5, 5, 70, 4000]))
-    def time_passes(self, seconds: float) -> None:
+    def a_while(self, seconds: float) -> None:
+        self.deliverer.deliver(self.office.connection.pk)
         self.office.clock.advance(seconds)
         self.office.pms.land_late()
-
-    @rule()
-    def a_turn(self) -> None:
         self.deliverer.deliver(self.office.connection.pk)
 
     @rule(step=st.sampled_from(STEPS), after=st.integers(0, 4))
@@ -211,8 +216,12 @@ class Days(RuleBasedStateMachine):
         recover(self.office.clock)
         self.deliverer = self.office.deliverer()
 
-    @rule(fault=st.sampled_from(["away", "before", "after", "late", "no", "none"]), every=st.integers(1, 3))
-    def the_line_changes(self, fault: str, every: int) -> None:
+    @rule(
+        fault=st.sampled_from(["late", "away", "before", "after", "no", "none"]),
+        every=st.integers(1, 3),
+        patient=st.sampled_from("123"),
+    )
+    def the_line_changes(self, fault: str, every: int, patient: str = "") -> None:
         pms = self.office.pms
         pms.before = pms.after = lambda _: None
         count = 0
@@ -227,6 +236,8 @@ class Days(RuleBasedStateMachine):
             pms.after = now_and_then
         elif fault != "none":
             pms.before = now_and_then
+        if patient:
+            self.something_happens([patient], False)
 
     @rule(shows=st.booleans())
     def the_pms_shows_or_hides(self, shows: bool) -> None:
@@ -235,16 +246,14 @@ class Days(RuleBasedStateMachine):
 
         self.office.pms.looking = (lambda: None) if shows else away
 
-    @rule()
-    def somebody_retries(self) -> None:
+    @rule(alike=st.booleans())
+    def somebody_retries(self, alike: bool) -> None:
         office = self.office
-        for code in set(Writeback.objects.values_list("reason_code", flat=True)) - {""}:
+        if not alike:
+            ids = list(Writeback.objects.values_list("id", flat=True))
+            retry(office.practice.pk, ids, "mary", clock=office.clock)
+        for code in set(Writeback.objects.values_list("reason_code", flat=True)) - {""} if alike else ():
             retry_alike(office.practice.pk, code, "mary", clock=office.clock)
-
-    @rule()
-    def somebody_retries_everything(self) -> None:
-        ids = list(Writeback.objects.values_list("id", flat=True))
-        retry(self.office.practice.pk, ids, "mary", clock=self.office.clock)
 
     @precondition(lambda self: self.told > 3)
     @rule()
@@ -290,3 +299,40 @@ def test_chance_finds_no_way_to_lose_or_double_a_write(db: None, registered: Non
             max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def _resend_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
+    was = outcomes.after_look
+    monkeypatch.setattr(look, "after_look", lambda row, desk, _found, now, n: was(row, desk, None, now, n))
+
+
+def _adopt_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def adopted(row: Row, desk: Desk, _found: object, now: datetime, restarts: int) -> tuple[Change, ...]:
+        guess = Receipt(record="note 1", patient_key=row.patient_key, text=row.text, seen=True)
+        return outcomes.after_look(row, desk, guess, now, restarts)
+
+    monkeypatch.setattr(look, "after_look", adopted)
+
+
+def _look_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "settle_time", lambda _desk, _row: timedelta(0))
+
+
+@pytest.mark.parametrize("plant", [_resend_blindly, _adopt_blindly, _look_too_early])
+def test_a_planted_fault_is_found_by_chance(
+    db: None, registered: None, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_state_machine_as_test(
+            Days,
+            settings=settings(
+                max_examples=200,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                database=None,
+                derandomize=True,
+                phases=[Phase.generate],
+            ),
+        )
