@@ -109,9 +109,9 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real headless Chromium."""
+    """A real headless Chromium. It ends with its module: while it lives, an event loop runs in the main thread."""
     from tests.servers.chromium import running_browser
 
     with running_browser() as running:

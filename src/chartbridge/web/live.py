@@ -144,10 +144,12 @@ async def _events(
 ) -> AsyncIterator[str]:
     signed_in = sync_to_async(still_signed_in)
     client = notices.join(practice_id)
+    told: set[int] = set()
     try:
         yield "retry: 2000\nevent: hello\ndata: {}\n\n"
         if heard is not None:
             for moved in await sync_to_async(of_practice)(practice_id, heard):
+                told.add(moved.id)
                 yield _event(moved)
         while True:
             try:
@@ -158,7 +160,8 @@ async def _events(
                     return
                 yield ": here\n\n"
             else:
-                yield _event(moved)
+                if moved.id not in told:
+                    yield _event(moved)
     finally:
         notices.leave(client)
 
