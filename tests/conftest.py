@@ -91,6 +91,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(_MARKS[fixture])
 
 
+@pytest.fixture(autouse=True)
+def _no_connector_outlives_its_test() -> Iterator[None]:
+    """An emptied database numbers its connections from 1 again: the next test's would find this one's line."""
+    from chartbridge.store.live_connectors import live
+
+    yield
+    live().close()
+
+
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDb]:
     """A real MariaDB: host, port, user, password, `.connect(database)`, `.create_database(name)`."""

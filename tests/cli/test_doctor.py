@@ -12,7 +12,6 @@ import pytest
 from chartbridge.demo.practice import Ready, set_up
 from chartbridge.doctor import examine
 from chartbridge.sandbox.open_dental import Sandbox
-from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Connection, StreamState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(patients=20, zone="America/New_York") as practice:
         yield practice
-    live().close()
 
 
 @pytest.fixture
