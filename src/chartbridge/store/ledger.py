@@ -12,17 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any
 
 from django.db import connection
 
 from chartbridge.store.database import writing
-from chartbridge.store.models import Writeback, WritebackEvent
+from chartbridge.store.models import WritebackEvent
 
 START = "0" * 64
 _LOCK_SPACE = 0x4342_0000_0000_0000
+MOST_BREAKS = 20
+MOST_ASTRAY = 100
+_AT_ONCE = 2000
 _INSERT = (
     "INSERT INTO store_writebackevent (practice_id, writeback_id, at, who, move, delivery, seen, attempt, detail,"
     " prev_hash, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_SELECT = (
+    "SELECT id, writeback_id, {at}, who, move, delivery, seen, attempt, detail, prev_hash, hash"
+    " FROM store_writebackevent WHERE practice_id = %s AND id > %s ORDER BY id LIMIT %s"
+)
+_ASTRAY = (
+    "SELECT w.id FROM store_writeback w LEFT JOIN store_writebackevent e ON e.practice_id = w.practice_id AND e.id ="
+    " (SELECT MAX(last.id) FROM store_writebackevent last WHERE last.writeback_id = w.id)"
+    " WHERE w.practice_id = %s AND (e.id IS NULL OR e.delivery <> w.delivery OR e.seen <> w.seen)"
+    " ORDER BY w.id LIMIT %s"
 )
 
 
@@ -38,22 +54,60 @@ class Entry:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
+class Wrong(StrEnum):
+    """What is wrong at an entry."""
+
+    CHANGED = "changed"  # its own content does not give its hash
+    MISSING = "missing"  # what it was chained to is gone, or was written anew
+    INSERTED = "inserted"  # it stands between two that are chained to each other
+    MOVED = "moved"  # what it is chained to stands after it
+    CUT = "cut"  # the kept hash is nowhere: the end was cut off or written anew
+
+
+_SENTENCES = {
+    Wrong.CHANGED: "Entry {entry} was changed.",
+    Wrong.MISSING: "What stood before entry {entry} is missing or was changed.",
+    Wrong.INSERTED: "Entry {entry} was put in later.",
+    Wrong.MOVED: "Entry {entry} does not stand in its place.",
+    Wrong.CUT: "The entry whose hash was kept is no longer there: the ledger ends at entry {entry}.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Break:
+    """A place at which the ledger does not hold. `entry` is the number of an entry."""
+
+    entry: int
+    wrong: Wrong
+
+    @property
+    def sentence(self) -> str:
+        """Say it to people."""
+        return _SENTENCES[self.wrong].format(entry=self.entry)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerReport:
-    """What a look through the whole ledger found. `broken_at` is the first entry that doesn't fit, or None.
+    """What a look through the whole ledger found.
 
-    `astray` are writebacks whose row doesn't stand where their last entry says.
+    `breaks` are at most `MOST_BREAKS`, oldest first; those after the first may only follow from it. `astray` are
+    writebacks whose row doesn't stand where their last entry says, at most `MOST_ASTRAY`.
     """
 
     entries: int
     last_hash: str
-    broken_at: int | None
+    breaks: tuple[Break, ...]
     astray: tuple[int, ...]
 
     @property
+    def broken_at(self) -> int | None:
+        """The first entry that doesn't fit, or None."""
+        return self.breaks[0].entry if self.breaks else None
+
+    @property
     def whole(self) -> bool:
-        """Nothing was altered, as far as the ledger itself can tell."""
-        return self.broken_at is None and not self.astray
+        """Nothing was altered, as far as the ledger itself (and a kept hash) can tell."""
+        return not self.breaks and not self.astray
 
 
 @contextmanager
@@ -95,48 +149,83 @@ def last_hash(practice_id: int) -> str:
     return row[0] if row else START
 
 
-def verify(practice_id: int) -> LedgerReport:
-    """Look through a practice's whole ledger."""
-    last, count, stands = START, 0, dict[int, tuple[str, str]]()
-    fields = (
-        "id",
-        "writeback_id",
-        "at",
-        "who",
-        "move",
-        "delivery",
-        "seen",
-        "attempt",
-        "detail",
-        "prev_hash",
-        "hash",
+def verify(practice_id: int, *, kept_hash: str = "") -> LedgerReport:
+    """Look through a practice's whole ledger, a few thousand entries in memory at a time.
+
+    `kept_hash` is what `last_hash` once said and somebody kept elsewhere: it must still be in the chain.
+    """
+    last, number, count, kept_seen = START, 0, 0, kept_hash in ("", START)
+    breaks: list[Break] = []
+    while rows := _piece(practice_id, number):
+        for number, writeback_id, at, who, move, delivery, seen, attempt, detail, before, kept in rows:
+            told = [before, practice_id, writeback_id, _stored_moment(at), who, move, delivery, seen]
+            fits = kept == _digest(told, attempt, _stored_detail(detail))
+            if (before != last or not fits) and len(breaks) < MOST_BREAKS:
+                breaks += _named(practice_id, number, before, last, fits=fits)
+            kept_seen = kept_seen or kept == kept_hash
+            last = kept
+        count += len(rows)
+    if not kept_seen:
+        breaks.append(Break(entry=number, wrong=Wrong.CUT))
+    return LedgerReport(entries=count, last_hash=last, breaks=tuple(breaks), astray=_astray(practice_id))
+
+
+def _piece(practice_id: int, after: int) -> list[tuple[Any, ...]]:
+    at = "at || ''" if connection.vendor == "sqlite" else "at"  # as text: nothing needs to be parsed
+    with connection.cursor() as cursor:
+        cursor.execute(_SELECT.format(at=at), [practice_id, after, _AT_ONCE])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _named(practice_id: int, number: int, before: str, last: str, *, fits: bool) -> list[Break]:
+    """Say what is wrong at an entry: with itself, and with its place in the chain."""
+    named = [] if fits else [Break(entry=number, wrong=Wrong.CHANGED)]
+    if before == last:
+        return named
+    mine = WritebackEvent.objects.filter(practice_id=practice_id)
+    link = (
+        0 if before == START else mine.filter(hash=before).order_by("id").values_list("id", flat=True).first()
     )
-    broken: int | None = None
-    for row in (
-        WritebackEvent.objects.filter(practice_id=practice_id).order_by("id").values_list(*fields).iterator()
-    ):
-        number, writeback_id, at, who, move, delivery, seen, attempt, detail, before, kept = row
-        entry = Entry(
-            writeback_id=writeback_id, move=move, delivery=delivery, seen=seen, attempt=attempt, detail=detail
-        )
-        fits = before == last and kept == _hash(
-            last, practice_id, _moment(at), who, entry, _canonical(detail)
-        )
-        broken = number if broken is None and not fits else broken
-        stands[writeback_id] = (delivery, seen)
-        last, count = kept, count + 1
-    rows = Writeback.objects.filter(practice_id=practice_id).values_list("id", "delivery", "seen")
-    astray = tuple(pk for pk, delivery, seen in rows.iterator() if stands.get(pk) != (delivery, seen))
-    return LedgerReport(entries=count, last_hash=last, broken_at=broken, astray=astray)
+    if link is None:
+        return [*named, Break(entry=number, wrong=Wrong.MISSING)]
+    if link > number:
+        return [*named, Break(entry=number, wrong=Wrong.MOVED)]
+    between = mine.filter(id__gt=link, id__lt=number).order_by("id").values_list("id", flat=True).first()
+    return [*named, Break(entry=between or number, wrong=Wrong.INSERTED)]
+
+
+def _astray(practice_id: int) -> tuple[int, ...]:
+    """Compare rows and last entries in one statement, so that a move made meanwhile is no difference."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASTRAY, [practice_id, MOST_ASTRAY])
+        return tuple(row[0] for row in cursor.fetchall())
 
 
 def _hash(before: str, practice_id: int, moment: str, who: str, entry: Entry, detail: str) -> str:
     told = [before, practice_id, entry.writeback_id, moment, who, entry.move, entry.delivery, entry.seen]
-    return hashlib.sha256(_canonical([*map(str, told), entry.attempt, detail]).encode()).hexdigest()
+    return _digest(told, entry.attempt, detail)
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def _digest(told: Sequence[object], attempt: int, detail: str) -> str:
+    """Hash the canonical JSON of a list: texts, a number, a text. Written out, because a ledger is long."""
+    texts = ",".join([_quoted(str(each)) for each in told])
+    return hashlib.sha256(f"[{texts},{attempt},{_quoted(detail)}]".encode()).hexdigest()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def _stored_detail(value: str) -> str:
+    """SQLite gives back the text that was hashed; PostgreSQL has put it into a form of its own."""
+    return value if value == "{}" or connection.vendor == "sqlite" else _canonical(json.loads(value))
+
+
+def _stored_moment(value: str | datetime) -> str:
+    """As `_moment`, from what the database gives back."""
+    if isinstance(value, datetime):
+        return _moment(value)
+    return f"{value[:10]}T{value[11:]}{'' if '.' in value else '.000000'}+00:00"
 
 
 def _moment(at: datetime) -> str:
