@@ -63,23 +63,67 @@ class MariaDb:
         return f"mysql://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
 
 
+class MariaDbProcess:
+    """A server in a new folder that can be killed and started again on the same port."""
+
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="chartbridge-mariadb-"))
+        self._options = options
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            _install(self._folder)
+            self.start(first=True)
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def server(self) -> MariaDb:
+        """How to reach it."""
+        assert self._process is not None
+        return MariaDb(
+            host="127.0.0.1", port=self._port, user="root", password=_PASSWORD, pid=self._process.pid
+        )
+
+    def start(self, *, first: bool = False) -> None:
+        """Start it and wait until it answers."""
+        log = self._folder / "server.log"
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                _command(self._folder, self._port, self._options), stdout=out, stderr=out
+            )
+        await_answer(
+            self._process,
+            (lambda: _give_password(self._port)) if first else (lambda: self.server.connect().close()),
+            log,
+        )
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop it as an administrator does."""
+        if self._process is not None:
+            stop(self._process)
+
+    def remove(self) -> None:
+        """Stop it and remove its folder."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
 @contextmanager
 def running_mariadb(options: Sequence[str] = ()) -> Iterator[MariaDb]:
     """Start a server in a new folder; stop it and remove the folder afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="chartbridge-mariadb-"))
+    process = MariaDbProcess(options)
     try:
-        _install(folder)
-        port = free_port()
-        log = folder / "server.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(_command(folder, port, options), stdout=out, stderr=out)
-        try:
-            await_answer(process, lambda: _give_password(port), log)
-            yield MariaDb(host="127.0.0.1", port=port, user="root", password=_PASSWORD, pid=process.pid)
-        finally:
-            stop(process)
+        yield process.server
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        process.remove()
 
 
 _PASSWORD = "of-the-tests"

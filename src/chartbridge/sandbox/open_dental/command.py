@@ -22,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default="127.0.0.1")
     made.add_argument("--port", type=int, default=30223)
     made.add_argument("--database", default="", help="mysql://user:password@host/name, or an SQLite file")
+    made.add_argument(
+        "--engine", choices=("MyISAM", "InnoDB"), default="MyISAM", help="of new tables on a MariaDB"
+    )
     made.add_argument("--documents", default="", help="folder of the patients' documents")
     made.add_argument("--patients", type=int, default=500)
     made.add_argument("--seed", type=int, default=7)
@@ -47,6 +50,7 @@ def run(argv: Sequence[str]) -> int:
         host=chosen.host,
         port=chosen.port,
         zone=chosen.zone,
+        engine=chosen.engine,
     )
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

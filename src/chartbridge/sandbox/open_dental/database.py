@@ -12,7 +12,7 @@ import random
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -240,12 +240,25 @@ class SqliteDatabase(Database):
 
 
 class MariaDatabase(Database):
-    """A practice on a real server; the clock is the server's, unless it was jumped for this session."""
+    """A practice on a real server; the clock is the server's, unless it was jumped for this session.
 
-    def __init__(self, link: Link, schema: Schema, clock: PracticeClock, *, engine: str = "MyISAM") -> None:
+    A statement that meets a broken line fails, and the next one goes over a new line, as the program does it:
+    whether the first one was carried out is not known, so it is never repeated.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        schema: Schema,
+        clock: PracticeClock,
+        *,
+        engine: str = "MyISAM",
+        connect_again: Callable[[], Link] | None = None,
+    ) -> None:
         super().__init__(schema, clock)
         self.engine = engine
         self._link = link
+        self._connect_again = connect_again
         self._sql: dict[str, str] = {}
         self._stamped = False
 
@@ -287,6 +300,8 @@ class MariaDatabase(Database):
 
     @contextmanager
     def _cursor(self) -> Iterator[pymysql.cursors.Cursor]:
+        if not self._link.open and self._connect_again:
+            self._link, self._stamped = self._connect_again(), False
         with self._link.cursor() as cursor:
             if self.clock.jumped:
                 cursor.execute("SET timestamp=%s", (self.clock.utc().timestamp(),))
@@ -308,7 +323,8 @@ def open_database(
     """Open `mysql://user:password@host:port/name`, `sqlite:///path` or a plain path."""
     clock = clock or PracticeClock()
     if url.startswith(("mysql://", "mariadb://")):
-        return MariaDatabase(connect(url), schema, clock, engine=engine)
+        link = connect(url)
+        return MariaDatabase(link, schema, clock, engine=engine, connect_again=lambda: connect(url))
     return SqliteDatabase(sqlite_path(url), schema, clock)
 
 

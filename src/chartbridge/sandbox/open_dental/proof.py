@@ -62,8 +62,7 @@ class Proof:
 def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
     """Look for every marker in notes, documents' names and insurance verifications."""
     wanted = list(expected)
-    with _reading(database_url) as read:
-        found = _by_marker(read, {w.marker for w in wanted})
+    found = read_markers(database_url)
     missing, twice, wrong = [], [], []
     in_pms = 0
     for want in wanted:
@@ -78,6 +77,19 @@ def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
         else:
             in_pms += 1
     return Proof(in_pms=in_pms, missing=tuple(missing), twice=tuple(twice), wrong_patient=tuple(wrong))
+
+
+def read_markers(database_url: str) -> dict[str, list[str]]:
+    """Return every marker in the practice's tables with its patients' numbers, one per record that carries it."""
+    with _reading(database_url) as read:
+        found: dict[str, list[str]] = {}
+        for sql in RECORDS:
+            for patient, text in read(sql):
+                for marker in set(markers_in(text or "")):
+                    found.setdefault(marker, []).append(str(patient))
+        for marker, patients in _verifications(read).items():
+            found.setdefault(marker, []).extend(patients)
+    return found
 
 
 def read_moves(database_url: str, expected: Iterable[ExpectedMove]) -> Proof:
@@ -98,24 +110,12 @@ def read_moves(database_url: str, expected: Iterable[ExpectedMove]) -> Proof:
     return Proof(in_pms=in_pms, missing=tuple(missing), twice=(), wrong_patient=tuple(wrong))
 
 
-def _by_marker(read: Callable[[str], list[Found]], wanted: set[str]) -> dict[str, list[str]]:
-    """Return marker → patient numbers, one per record that carries it."""
-    found: dict[str, list[str]] = {}
-    for sql in RECORDS:
-        for patient, text in read(sql):
-            for marker in set(markers_in(text or "")) & wanted:
-                found.setdefault(marker, []).append(str(patient))
-    for marker, patients in _verifications(read, wanted).items():
-        found.setdefault(marker, []).extend(patients)
-    return found
-
-
-def _verifications(read: Callable[[str], list[Found]], wanted: set[str]) -> dict[str, set[str]]:
+def _verifications(read: Callable[[str], list[Found]]) -> dict[str, set[str]]:
     """A verification and its own history are one record: the program moves the note from one to the other."""
     found: dict[str, set[str]] = {}
     for sql in VERIFICATIONS:
         for patient, text in read(sql):
-            for marker in set(markers_in(text or "")) & wanted:
+            for marker in set(markers_in(text or "")):
                 found.setdefault(marker, set()).add(str(patient))
     return found
 

@@ -1,0 +1,103 @@
+"""R3, R4, R5: answers that are lost, requests that land late, lines that stand open and carry nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Told
+from tests.faults.lab import QUICK, Lab, Office, await_that
+from tests.faults.sizes import size
+from tests.servers.proxy import Does, Fault, Mix
+
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
+
+GIVES_UP = 30 / QUICK
+"""So long the hub waits for an answer, in the short form of its waits."""
+LATE = Fault(Does.DELAYS_REQUEST, GIVES_UP + 1.0)
+
+
+@pytest.mark.fault("R3")
+def test_lost_answers_and_lost_requests_lose_and_double_nothing(lab: Lab, told: Told) -> None:
+    for number, office in enumerate(lab.offices):
+        shares = {Fault(Does.DROPS_ANSWER): 0.2, Fault(Does.DROPS_REQUEST): 0.1}
+        office.api.choose = Mix(20 + number, shares)
+        assert office.sql is not None
+        office.sql.choose = Mix(30 + number, {Fault(Does.DROPS_ANSWER): 0.03}, on=b"")
+    lab.hand_in(size(60, 1000))
+    lab.await_quiet(size(120, 1200))
+    lost = sum(office.api.struck[Does.DROPS_ANSWER] for office in lab.offices)
+    assert lost >= 5
+    verdict = lab.settle()
+    assert verdict.in_chart == verdict.writes - verdict.in_desk
+    told("every fifth answer and every tenth request lost, on both engines", verdict, lost_answers=lost)
+
+
+@pytest.mark.fault("R4")
+def test_requests_that_land_after_the_hub_gave_up_are_not_written_again(lab: Lab, told: Told) -> None:
+    for number, office in enumerate(lab.offices):
+        office.api.choose = Mix(40 + number, {LATE: 0.1})
+    lab.hand_in(size(25, 300))
+    lab.await_quiet(size(180, 1700))
+    late = sum(office.api.struck[Does.DELAYS_REQUEST] for office in lab.offices)
+    assert late >= 2
+    told("every tenth request lands after the hub gave up", lab.settle(), late=late)
+
+
+@pytest.mark.fault("R4")
+def test_a_hub_that_would_not_wait_before_it_looks_is_found_out(tmp_path: Path) -> None:
+    """The lab's own proof: with the wait planted away, the same late requests are in the chart twice."""
+    lab = Lab(tmp_path, patients=20, seed=3)
+    try:
+        lab.start(rash=True)
+        pms = lab.offices[0]
+        pms.api.choose = Mix(50, {LATE: 0.5})
+        for patient in pms.program.patients[:8]:
+            pms.program.hand_in(1, patients=[patient])
+        lab.await_quiet(120)
+        assert lab.check().twice
+    finally:
+        lab.close()
+
+
+@pytest.mark.fault("R5")
+def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(lab: Lab, told: Told) -> None:
+    stuck, other = lab.offices
+    assert stuck.sql is not None
+    lab.await_quiet()
+    stuck.api.stall()
+    stuck.sql.stall()
+    began = time.monotonic()
+    stuck.program.hand_in(10)
+    waits = []
+    for _ in range(size(10, 60)):
+        before, at = lab.taken(other), time.monotonic()
+        other.program.hand_in(1)
+        await_that(lambda n=before: lab.taken(other) > n, 30, "a delivery at the other practice")  # type: ignore[misc]
+        waits.append(time.monotonic() - at)
+    await_that(lambda: noticed(lab, stuck), 60, "noticing the line")
+    after = time.monotonic() - began
+    stuck.api.release()
+    stuck.sql.release()
+    verdict = lab.settle()
+    waits.sort()
+    told(
+        "one practice's lines half-open",
+        verdict,
+        noticed_within_s=round(after, 1),
+        others_median_s=round(waits[len(waits) // 2], 3),
+        others_longest_s=round(waits[-1], 3),
+    )
+    assert waits[len(waits) // 2] <= 2.0
+
+
+def noticed(lab: Lab, office: Office) -> bool:
+    """Whether the hub knows that this practice's PMS does not answer, for reading and for writing."""
+    reading = lab.rows(
+        f"SELECT 1 FROM store_streamstate WHERE connection_id={office.connection_id} AND failures>0"
+    )
+    writing = lab.rows(f"SELECT 1 FROM store_connection WHERE id={office.connection_id} AND write_failures>0")
+    looking = lab.standing(f"practice_id={office.practice_id} AND delivery='uncertain'")
+    return bool(reading and (writing or looking))
