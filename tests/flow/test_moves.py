@@ -58,7 +58,7 @@ def test_the_pms_own_reason_for_what_it_cannot_is_shown() -> None:
 
 def test_a_column_without_a_status_says_so_and_leads_to_the_statuses_page() -> None:
     missing = menu()[F.READY_FOR_CHECKOUT]
-    assert missing.why_not == "No Open Dental status is chosen for Ready for check-out."
+    assert missing.why_not == "No Open Dental status is chosen for Ready for Check-out."
     assert missing.fix == "settings-statuses"
 
 

@@ -85,3 +85,12 @@ def test_one_works_for_the_practice_one_chose_and_for_no_other(practice: Practic
     Membership.objects.create(user=User.objects.get(), practice=other, role=Role.OWNER)
     client.post("/practice/", {"practice": str(other.pk)})
     assert client.get("/settings/writeback/").context["practice"] == other
+
+
+def test_the_sign_in_speaks_as_the_other_pages_do() -> None:
+    somebody()
+    page = Client().get("/accounts/login/").content.decode()
+    assert "E-mail address" in page
+    assert "Stay signed in on this computer" in page
+    refused = Client().post("/accounts/login/", {"login": "first@example.com", "password": "wrong"})
+    assert "This e-mail address and password don&#x27;t fit together" in refused.content.decode()

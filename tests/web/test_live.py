@@ -198,7 +198,7 @@ def test_a_patient_is_moved_by_menu_and_taken_back(live_hub: LiveHub, page: Page
     live_hub.sign_in(page)
     page.goto(f"{live_hub.url}/flow/")
     page.click("#move-103")
-    page.locator("#flow-menu").get_by_role("button", name="In operatory").click()
+    page.locator("#flow-menu").get_by_role("button", name="Operatories").click()
     expect(page.locator("#column-in_operatory #card-103")).to_contain_text("Going to Open Dental")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("#column-late #card-103")).to_be_visible()
@@ -239,7 +239,7 @@ def test_a_receipt_appears_on_the_patients_page_by_itself(live_hub: LiveHub, pag
     expect(page.locator("#compose-phone")).to_be_visible()
     page.fill("#compose-phone", "(202) 555-0123")
     page.fill("#compose-body", "See you at two.")
-    page.locator("#compose").get_by_role("button", name="Keep").dblclick()
+    page.locator("#compose").get_by_role("button", name="Save").dblclick()
     entry = page.locator("#timeline li").first
     expect(entry).to_contain_text("See you at two.")
     expect(entry).to_contain_text("Waiting")

@@ -31,6 +31,7 @@ def everything_that_can_be_shown(day: Day) -> None:
         a_writeback(
             day, activity, Delivery.PARKED, reason_code="provider_inactive", reason="DOC9 is not active."
         )
+    a_writeback(day, an_activity(day, "11", note, "x" * 900), Delivery.TAKEN, Seen.SEEN)
     nobody = an_activity(day, "", ActivityKind.INCOMING_TEXT, "Who am I?", phone="+12025550123")
     a_writeback(
         day, nobody, Delivery.HELD, reason_code="who_is_this", reason="Two patients have this number."

@@ -114,7 +114,7 @@ def install(api: NinjaAPI) -> None:
 _NO_TOKEN = ErrorBody(
     code="not_signed_in",
     message="Send a live API token in the header `Authorization: Bearer cb_…`. "
-    "An owner makes one under Settings, API tokens.",
+    "An owner makes one under Settings, API and webhooks.",
 )
 
 

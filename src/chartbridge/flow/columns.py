@@ -23,11 +23,11 @@ COLUMNS: tuple[FlowStatus, ...] = (
     FlowStatus.COMPLETED,
 )
 LABELS: dict[FlowStatus, str] = {
-    FlowStatus.EXPECTED: "Expected",
+    FlowStatus.EXPECTED: "Expected Today",
     FlowStatus.LATE: "Late",
     FlowStatus.CHECKED_IN: "Checked in",
-    FlowStatus.IN_OPERATORY: "In operatory",
-    FlowStatus.READY_FOR_CHECKOUT: "Ready for check-out",
+    FlowStatus.IN_OPERATORY: "Operatories",
+    FlowStatus.READY_FOR_CHECKOUT: "Ready for Check-out",
     FlowStatus.COMPLETED: "Completed",
     FlowStatus.BROKEN: "Broken",
 }

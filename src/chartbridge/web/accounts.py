@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.signals import password_changed, password_set
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from chartbridge.store.accounts import password_was_chosen
 from chartbridge.store.models import User
@@ -14,6 +15,11 @@ from chartbridge.store.models import User
 
 class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """People are invited by an owner; nobody signs up by themselves."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("This e-mail address and password don't fit together. Try again."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

@@ -76,7 +76,7 @@ def move(request: StaffRequest) -> HttpResponse:
         why = wanted.why_not if wanted else _("That is no column of this board.")
         return only_toast(request, why, error=True, status=409)
     _wish(request, shown, card, wanted.status_key)
-    sentence = _("%(name)s: %(column)s.") % {"name": card.name, "column": LABELS[wanted.flow_status]}
+    sentence = _("%(name)s: %(column)s.") % {"name": card.name, "column": _(LABELS[wanted.flow_status])}
     answer = _cards(request)
     if not card.status_key:
         return with_toast(request, answer, sentence)

@@ -131,7 +131,7 @@ class Writer:
         if not rows:
             raise Refused(
                 "The patient has no insurance plan in Open Dental. Add one there, then send this again.",
-                reason="no plan",
+                reason="",
             )
         return rows[0][1] or ""
 
