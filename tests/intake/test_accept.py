@@ -15,8 +15,16 @@ from chartbridge.domain.clock import SetClock
 from chartbridge.intake.accept import Accepted, Intake, Item
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
 from chartbridge.store.ledger import verify
-from chartbridge.store.models import Activity, ActivityFile, Delivery, Practice, Writeback
-from tests.intake.conftest import AddPatient, enqueue
+from chartbridge.store.models import (
+    Activity,
+    ActivityFile,
+    Connection,
+    Delivery,
+    Practice,
+    StreamState,
+    Writeback,
+)
+from tests.intake.conftest import NOW, AddPatient, enqueue
 from tests.intake.papers import PDF
 
 TEXT = NewActivity(kind="outgoing_text", patient_key="1042", body="See you at 3.")
@@ -166,6 +174,19 @@ def test_a_number_of_one_active_patient_is_that_patient(
     add_patient("7", mobile="2025550123", status="inactive")
     done = intake.accept(practice.pk, replace(TEXT, patient_key="", phone="+12025550123"), **WHO)
     assert done.activity.patient_key == "5"
+
+
+def test_while_patients_are_still_being_read_a_number_is_nobodys(
+    intake: Intake, practice: Practice, connection: Connection, add_patient: AddPatient
+) -> None:
+    state = StreamState.objects.create(connection=connection, stream="patients", interval_s=30)
+    add_patient("5", mobile="(202) 555-0123")  # her brother comes with the next page
+    new = replace(TEXT, patient_key="", phone="+12025550123")
+    assert intake.accept(practice.pk, new, **WHO).activity.patient_key == ""
+    assert Writeback.objects.get().reason.startswith("Not all patients have been read from the PMS yet.")
+    state.first_read_done_at = NOW
+    state.save()
+    assert intake.accept(practice.pk, new, **WHO).activity.patient_key == "5"
 
 
 def test_a_familys_number_is_held_and_never_guessed(

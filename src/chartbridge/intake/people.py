@@ -1,7 +1,8 @@
 """Who is this? From a phone number or an e-mail address to the people it may be; never a guess.
 
 One active patient alone with that number is that patient. A family's shared number, or one that only
-someone who is no active patient has, waits for a person to say.
+someone who is no active patient has, waits for a person to say; so does every number while the patients are
+read for the first time, because the rest of a family may still be to come.
 Must not be in it: keeping activities, what happens to their writebacks.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chartbridge.domain.people import PatientStatus
-from chartbridge.store.contacts import patients_by_email
+from chartbridge.store.contacts import everybody_read, patients_by_email
 from chartbridge.store.mirror import patients_by_phone
 from chartbridge.store.mirror_rows import digits_of
 from chartbridge.store.models import MirrorPatient
@@ -57,9 +58,12 @@ def match(connection_id: int | None, *, phone: str = "", email: str = "") -> Mat
     in_play = [c for c in everyone if c.patient.status not in _OUT_OF_PLAY]
     if phone and email:
         in_play = _who_have_both(in_play) or in_play
+    what = "phone number" if phone else "e-mail address"
+    if connection_id and not everybody_read(connection_id):
+        sentence = f"Not all patients have been read from the PMS yet. Say whose {what} this is."
+        return Match(code="who_is_this", sentence=sentence)
     if len(in_play) == 1 and in_play[0].patient.status == PatientStatus.ACTIVE:
         return Match(patient_key=in_play[0].patient.key)
-    what = "phone number" if phone else "e-mail address"
     if not everyone:
         return Match(
             code="unknown_number",
