@@ -199,6 +199,21 @@ def test_the_proof_finds_a_status_even_after_the_visit_moved_on(sandbox: Sandbox
     assert (proof.in_pms, len(proof.missing), len(proof.wrong_patient)) == (1, 1, 1)
 
 
+def test_when_the_booked_ones_are_done_people_still_come(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox(patients=300)
+    from_today = sandbox.db.now()[:10], "2100-01-01"
+    for row in sandbox.db.rows(
+        "SELECT AptNum FROM appointment WHERE AptStatus=1 AND AptDateTime BETWEEN ? AND ?", *from_today
+    ):
+        sandbox.db.update("appointment", row["AptNum"], AptStatus=2)
+    told: list[str] = []
+    day = Day(sandbox.db, seed=3, tell=told.append)
+    for _ in range(120):
+        day.step()
+    assert any("arrived" in line for line in told)
+    assert any("is complete" in line for line in told)
+
+
 def test_a_day_goes_on_and_tells_no_names(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(patients=300)
     told: list[str] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import httpx2
 
 from chartbridge.demo.day import Day, Incoming, Person
 
+NEXT_HOUR = timedelta(hours=1)
 MOVES = ("checked_in", "in_operatory", "ready_for_checkout")
 
 
@@ -104,11 +105,12 @@ class Desk:
         return self._web.post("/activities", json=coming.body, headers=headers)
 
     def move_somebody(self) -> None:
-        """Move one of today's cards a column on, as somebody at the board does."""
+        """Move one of the next hour's cards a column on, as somebody at the board does."""
         columns = ("expected", "late", *MOVES)
         try:
             rows = self._web.get("/appointments", params={"day": self._today()}).json()
-            here = [row for row in rows if row["flow_status"] in columns[:-1]]
+            soon = (self._now() + NEXT_HOUR).replace(tzinfo=None).isoformat()
+            here = [row for row in rows if row["flow_status"] in columns[:-1] and row["starts_local"] <= soon]
             if not here:
                 return
             row = self._chance.choice(here[:8])
@@ -127,4 +129,7 @@ class Desk:
         self._web.close()
 
     def _today(self) -> str:
-        return datetime.now(UTC).astimezone(self._zone).date().isoformat()
+        return self._now().date().isoformat()
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC).astimezone(self._zone)

@@ -17,6 +17,8 @@ from chartbridge.sandbox.open_dental.frontdesk import FrontDesk
 
 ARRIVED, READY, IN_ROOM, DISMISSED, CONFIRMED = 22, 23, 25, 246, 21
 LATE = timedelta(minutes=45)
+WALK_IN = 0.15
+"""How often somebody without a booking comes when nobody is on the way."""
 
 Tell = Callable[[str], None]
 
@@ -54,7 +56,10 @@ class Day:
         ways = [self._chance.choice(visit_ways)]
         if self._chance.random() < 0.35:
             ways.insert(0, self._chance.choices(others, (8, 3, 2, 1, 4, 1))[0])
-        ways += visit_ways + others
+        ways += visit_ways
+        if self._chance.random() < WALK_IN:  # the board must not fall asleep when the booked ones are done
+            ways.append(self._walk_in)
+        ways += others
         for way in ways:
             told = way()
             if told:
