@@ -1,1 +1,1 @@
-"""The only room that opens a connection to a PMS or payer: http, sql, files; limits, times, redacts."""
+"""The only room that opens a connection to a PMS or payer: http, sql, odbc, files; limits, times, redacts."""

@@ -1,0 +1,73 @@
+"""Runs a program that the practice's owner has named, such as a vendor's own uploader: never through a shell.
+
+What it prints may hold a patient and is thrown away; only its exit code counts. It sees a small environment and is
+ended, with all that it started, when it takes too long. Must not be in it: which program, what its codes mean.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import string
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
+
+_KEPT = ("PATH", "HOME", "LANG", "TZ", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PROGRAMFILES", "PROGRAMDATA")
+
+
+class Program:
+    """A command line with {placeholders}. Each placeholder becomes part of one argument, whatever it holds."""
+
+    def __init__(
+        self, command: str, *, names: Sequence[str], setting: str, name: str, seconds: float = 120
+    ) -> None:
+        """`names` are the placeholders that may stand in it. Raises `Misconfigured` where it can't be understood."""
+        self._setting, self._name, self._seconds = setting, name, seconds
+        try:
+            self._words = shlex.split(command)
+            used = {
+                field for word in self._words for _, field, _, _ in string.Formatter().parse(word) if field
+            }
+        except ValueError:
+            raise self._wrong("can't be understood: a quotation mark or a brace is not closed") from None
+        if not self._words:
+            raise self._wrong("is empty")
+        if unknown := used - set(names):
+            raise self._wrong(
+                f"speaks of {{{sorted(unknown)[0]}}}; it may use {', '.join(f'{{{n}}}' for n in names)}"
+            )
+
+    def run(self, values: Mapping[str, str]) -> int:
+        """Run it and return its exit code.
+
+        Raises `Misconfigured` if there is no such program, `Unavailable` if it could not be started, `Uncertain` if
+        it had to be ended.
+        """
+        words = [word.format_map(values) for word in self._words]
+        try:
+            process = subprocess.Popen(  # noqa: S603  the owner's own command, an argument list, no shell
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={key: os.environ[key] for key in _KEPT if key in os.environ},
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError):
+            raise self._wrong("names a program that is not there or may not be run") from None
+        except (OSError, ValueError):
+            raise Unavailable(f"{self._name} could not be started. It will be tried again.") from None
+        try:
+            return process.wait(self._seconds)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise Uncertain(f"{self._name} did not end in time. It will be looked up.") from None
+
+    def _wrong(self, what: str) -> Misconfigured:
+        return Misconfigured(f"The command for {self._name} {what}.", setting=self._setting)

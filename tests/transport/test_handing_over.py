@@ -1,0 +1,104 @@
+"""Documents that somebody else imports: the hand-off folder and the owner's own program, on a real disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
+from chartbridge.transport import handoff
+from chartbridge.transport.handoff import HandOff
+from chartbridge.transport.program import Program
+
+ABOUT = {"patient": "1042", "type": "Insurance"}
+
+
+def test_a_document_and_its_manifest_lie_there_as_a_pair(tmp_path: Path) -> None:
+    folder = HandOff(str(tmp_path))
+    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["CB-7K2QM9XD.json", "CB-7K2QM9XD.pdf"]
+    told = json.loads((tmp_path / "CB-7K2QM9XD.json").read_text())
+    assert told.items() >= {**ABOUT, "file": "CB-7K2QM9XD.pdf"}.items()
+    assert folder.holds("CB-7K2QM9XD")
+    (tmp_path / "CB-7K2QM9XD.pdf").unlink()
+    assert not folder.holds("CB-7K2QM9XD")
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+    calls = []
+
+    def full_at_the_second(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(handoff.os, "fsync", full_at_the_second)
+    with pytest.raises(Unavailable, match="full"):
+        HandOff(str(tmp_path)).put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    folder = HandOff(str(tmp_path / "none"))
+    for attempt in (folder.check, lambda: folder.holds("CB-1234"), lambda: folder.put("CB-1234", b"", ABOUT)):
+        with pytest.raises(Misconfigured, match="not there") as caught:
+            attempt()
+        assert caught.value.setting == "handoff_folder"
+
+
+@pytest.mark.parametrize("name", ["../etc", "a/b", "", "x" * 80])
+def test_only_markers_name_a_hand_off(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="marker"):
+        HandOff(str(tmp_path)).put(name, b"", ABOUT)
+
+
+def program(command: str, seconds: float = 20) -> Program:
+    return Program(
+        command, names=("file", "patient"), setting="uploader", name="The uploader", seconds=seconds
+    )
+
+
+def test_what_a_placeholder_holds_stays_one_argument(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = tmp_path / "upload.py"
+    script.write_text(
+        f"import sys, json; open({str(out)!r}, 'w').write(json.dumps(sys.argv[1:])); print('Zebediah')"
+    )
+    nasty = 'O\'Brien; touch /tmp/x $(id) "q" {file}'
+    code = program(f"{sys.executable} {script} /ID{{patient}} {{file}}").run(
+        {"file": "a b.pdf", "patient": nasty}
+    )
+    assert code == 0
+    assert json.loads(out.read_text()) == [f"/ID{nasty}", "a b.pdf"]
+
+
+def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    child = (
+        "import time, pathlib\nfor n in range(400):\n"
+        f"    pathlib.Path({str(alive)!r}).write_text(str(n)); time.sleep(.05)"
+    )
+    script = tmp_path / "hang.py"
+    script.write_text(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    with pytest.raises(Uncertain):
+        program(f"{sys.executable} {script}", seconds=2).run({})
+    before = alive.read_text() if alive.exists() else ""
+    time.sleep(0.5)
+    assert (alive.read_text() if alive.exists() else "") == before
+
+
+@pytest.mark.parametrize(
+    "command", ["", "upload 'unclosed", "upload {file", "upload {password}", "/nowhere/upload {file}"]
+)
+def test_a_command_that_cannot_work_is_said_in_words(command: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        program(command).run({"file": "x", "patient": "1"})
+    assert caught.value.setting == "uploader"
