@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.store.models import Delivery, MirrorAppointment, Notice, Practice, Seen, Writeback
@@ -218,6 +218,46 @@ def test_a_patient_is_moved_by_keyboard(live_hub: LiveHub, page: Page) -> None:
     expect(page.locator("#flow-menu")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#flow-menu")).to_be_hidden()
+
+
+def test_what_a_person_does_does_not_wait_for_what_the_board_asks_by_itself(
+    live_hub: LiveHub, page: Page
+) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.wait_for_selector("html[data-live-state=on]")
+    held: list[Route] = []
+    page.route("**/flow/board/", lambda route: held.append(route))
+    with page.expect_request("**/flow/board/"):
+        a_notice(live_hub.practice, keys=["103"])
+    page.click("#move-103")
+    expect(page.locator("#flow-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.focus("#name-103")
+    page.keyboard.press("3")
+    expect(page.locator("#column-checked_in #card-103")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_retry_does_not_wait_for_what_the_list_asks_by_itself(live_hub: LiveHub, page: Page) -> None:
+    day = a_day(live_hub.practice)
+    parked = a_writeback(
+        day,
+        an_activity(day, "11", ActivityKind.OUTGOING_TEXT, "Hello"),
+        Delivery.PARKED,
+        reason_code="internal",
+    )
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/writebacks/")
+    page.wait_for_selector("html[data-live-state=on]")
+    held: list[Route] = []
+    page.route("**/writebacks/list/**", lambda route: held.append(route))
+    with page.expect_request("**/writebacks/list/**"):
+        a_notice(day.practice, "writebacks", ["11"])
+    with page.expect_response("**/writebacks/act/"):
+        page.locator(f"#wb-{parked.pk}").get_by_role("button", name="Retry", exact=True).click()
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_patient_is_moved_by_drag_and_told_where_that_can_not_be(live_hub: LiveHub, page: Page) -> None:

@@ -45,7 +45,9 @@ menu.addEventListener("keydown", (event) => {
 const board = document.getElementById("board");
 const columns = () => [...document.querySelectorAll("[data-column]")];
 function move(key, column) {
-  htmx.ajax("POST", board.dataset.moveUrl, { target: "#board", swap: "keyed", source: board, values: { appointment: key, column } });
+  // From the card, not from the board: what the board asks for by itself must neither delay nor replace a move.
+  const source = document.getElementById(`card-${key}`);
+  htmx.ajax("POST", board.dataset.moveUrl, { target: "#board", swap: "keyed", source, values: { appointment: key, column } });
 }
 board.addEventListener("keydown", (event) => {
   const card = event.target.closest("[data-card]");
