@@ -18,6 +18,7 @@ from chartbridge.pms.manifest import load_manifest
 from chartbridge.pms.registry import Registry, install
 
 if TYPE_CHECKING:
+    from chartbridge.engine.posting import Posting
     from chartbridge.engine.threads import Engine
 
 CONNECTORS: dict[str, str] = {
@@ -81,6 +82,7 @@ class Hub:
 
     clock: Clock
     engine: Engine
+    posting: Posting
 
     def start(self) -> None:
         """Take up what an earlier process left half-done, then give every connection its turns."""
@@ -88,18 +90,22 @@ class Hub:
 
         recover(self.clock)
         self.engine.start()
+        self.posting.start()
 
     def stop(self, seconds: float) -> bool:
         """Finish what is in flight, then let go of the PMSs. Returns whether everything was finished."""
         from chartbridge.store.live_connectors import live
 
+        until = self.clock.monotonic() + seconds
         finished = self.engine.stop(seconds)
         live().close()
-        return finished
+        return self.posting.stop(until - self.clock.monotonic()) and finished
 
 
 def make_hub(clock: Clock | None = None) -> Hub:
     """Put the rooms together. `prepare` has run and the tables are up to date."""
+    from chartbridge.api.webhooks import Sender
+    from chartbridge.engine.posting import Posting
     from chartbridge.engine.threads import Engine
     from chartbridge.store.live_connectors import live
     from chartbridge.sync.checks import Checker
@@ -107,7 +113,7 @@ def make_hub(clock: Clock | None = None) -> Hub:
 
     clock = clock or SystemClock()
     engine = Engine(Checker(live(), clock), Deliverer(live(), clock), clock, begin=begin_connection)
-    return Hub(clock=clock, engine=engine)
+    return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)))
 
 
 def begin_connection(connection_id: int) -> None:

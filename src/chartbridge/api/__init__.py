@@ -1,1 +1,1 @@
-"""REST for programs."""
+"""REST for programs, webhooks out."""

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
 from chartbridge.domain.people import PatientStatus
-from chartbridge.store import ledger
+from chartbridge.store import ledger, outbox
 from chartbridge.store.models import (
     ActivityFile,
     Delivery,
@@ -28,6 +28,7 @@ from chartbridge.store.models import (
     Writeback,
     WritebackEvent,
 )
+from chartbridge.store.outbox import Standing
 
 _FIELDS = (
     "id",
@@ -261,6 +262,7 @@ class Moving:
             for each in self._done
         ]
         ledger.append(practice_id, entries, who=who, at=at)
+        outbox.put_writebacks(practice_id, [_moved(each) for each in self._done], at)
         tell(practice_id, [each.row.patient_key for each in self._done], at)
 
 
@@ -295,6 +297,8 @@ def add(practice_id: int, made: Sequence[tuple[Writeback, str]], *, who: str, at
         for row, (_, move) in zip(rows, made, strict=True)
     ]
     ledger.append(practice_id, entries, who=who, at=at)
+    born = [(row.pk, None, Standing(row.delivery, row.seen, row.reason_code)) for row in rows]
+    outbox.put_writebacks(practice_id, born, at)
     tell(practice_id, [row.patient_key for row in rows], at)
 
 
@@ -315,6 +319,15 @@ def tell(practice_id: int, patient_keys: Sequence[str], at: datetime) -> None:
         Notice.objects.create(
             practice_id=practice_id, topic="writebacks", keys=keys if len(keys) <= 50 else [], at=at
         )
+
+
+def _moved(change: Change) -> tuple[int, Standing, Standing]:
+    row, code = change.row, str(change.fields.get("reason_code", change.row.reason_code))
+    return (
+        row.id,
+        Standing(row.delivery, row.seen, row.reason_code),
+        Standing(change.delivery, change.seen, code),
+    )
 
 
 class _Stale(Exception):

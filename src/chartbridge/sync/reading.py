@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chartbridge.domain.schedule import Appointment
+from chartbridge.domain.webhooks import WebhookEvent
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.store import mirror_pages, streams
+from chartbridge.store import mirror_pages, outbox, streams
 from chartbridge.store.database import writing
+from chartbridge.store.status_moves import status_moves
 from chartbridge.store.wake import Lane, wake
 from chartbridge.sync.desks import FIRST, NO_PASS, READING, SWEEP_OWED, share_of
 from chartbridge.sync.lags import percentile, with_lag
@@ -149,6 +151,8 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
         streams.save_progress(state, changes)
         for topic, keys in moved.items():
             streams.notice(connection.practice_id, topic, keys, now)
+        if not _is_first_read(turn):
+            outbox.put_patients(connection.practice_id, moved.get("patients", ()), now)
         if "patients" in moved:
             wake(connection.pk, Lane.WRITE)  # activities may wait for a patient who was not read yet
     turn.remember(changes)
@@ -158,14 +162,22 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
 
 def _apply(turn: Turn, pages: list[Page], generation: int, now: datetime) -> dict[str, list[str]]:
     """Bring the mirror up to these pages; returns what really moved, by topic."""
-    pk, stream = turn.desk.connection.pk, turn.tended.stream
+    pk, stream, practice_id = turn.desk.connection.pk, turn.tended.stream, turn.desk.connection.practice_id
+    tells = not _is_first_read(turn) and WebhookEvent.STATUS_CHANGED in outbox.wanted(practice_id)
     moved: dict[str, list[str]] = {}
     for page in pages:
         refuse_mass_removal(turn, page)
+        if tells:
+            outbox.put(practice_id, status_moves(pk, page), now)
         applied = mirror_pages.apply_page(pk, stream, page, generation=generation, now=now)
         for topic, keys in applied.changed.items():
             moved.setdefault(topic, []).extend(keys)
     return moved
+
+
+def _is_first_read(turn: Turn) -> bool:
+    """Whether everything is new to us, and so nothing a change of which programs are told."""
+    return turn.tended.state.first_read_done_at is None
 
 
 def _progress(

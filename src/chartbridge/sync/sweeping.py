@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chartbridge.pms.manifest import Deletions
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.store import mirror_pages, streams
+from chartbridge.store import mirror_pages, outbox, streams
 from chartbridge.store.database import writing
 from chartbridge.sync import brake
 from chartbridge.sync.desks import NO_PASS
@@ -38,6 +38,8 @@ def sweep(turn: Turn) -> None:
             gone = mirror_pages.mark_gone(pk, tended.stream, piece, now)
             topic = "patients" if tended.stream is Stream.PHOTOS else tended.stream.value
             streams.notice(turn.desk.connection.practice_id, topic, gone, now)
+            if topic == "patients":
+                outbox.put_patients(turn.desk.connection.practice_id, gone, now)
     turn.changes += len(going)
     turn.save({"pass_state": NO_PASS, "pass_started_at": None, "pass_cursor": "", "sweep_agreed": False})
 

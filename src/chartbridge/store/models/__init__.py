@@ -19,6 +19,7 @@ from chartbridge.store.models.mirror import (
     Notice,
     StatusSighting,
 )
+from chartbridge.store.models.webhook import MessageState, WebhookEndpoint, WebhookMessage
 from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent, WriteLease
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "DocumentSetting",
     "LookupEntry",
     "Membership",
+    "MessageState",
     "MirrorAppointment",
     "MirrorBadRow",
     "MirrorDocument",
@@ -45,6 +47,8 @@ __all__ = [
     "StatusSighting",
     "StreamState",
     "User",
+    "WebhookEndpoint",
+    "WebhookMessage",
     "WriteLease",
     "Writeback",
     "WritebackEvent",
