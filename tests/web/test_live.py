@@ -240,6 +240,22 @@ def test_what_a_person_does_does_not_wait_for_what_the_board_asks_by_itself(
     page.unroute_all(behavior="ignoreErrors")
 
 
+def test_the_move_menu_opens_though_the_board_moves_meanwhile(live_hub: LiveHub, page: Page) -> None:
+    a_day(live_hub.practice)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/flow/")
+    page.wait_for_selector("html[data-live-state=on]")
+    held: list[Route] = []
+    page.route("**/flow/menu/**", lambda route: held.append(route))
+    with page.expect_request("**/flow/menu/**"):
+        page.click("#move-103")
+    with page.expect_response("**/flow/board/"):
+        a_notice(live_hub.practice, keys=["103"])
+    expect(page.locator("#move-103.htmx-request")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#flow-menu")).to_be_visible()
+
+
 def test_a_retry_does_not_wait_for_what_the_list_asks_by_itself(live_hub: LiveHub, page: Page) -> None:
     day = a_day(live_hub.practice)
     parked = a_writeback(

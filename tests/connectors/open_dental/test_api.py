@@ -65,6 +65,18 @@ def test_too_old_a_version_is_named_and_nothing_is_sent(
     assert rig.writes_received() == before
 
 
+def test_an_office_that_was_updated_is_written_to_without_a_restart(rig: OpenDentalRig) -> None:
+    rig.knobs.set_version("24.1.16")
+    connector = rig.connect()
+    command = rig.command(CommandKind.MARK_INSURANCE_VERIFIED, MARKER)
+    with pytest.raises(Unauthorised):
+        connector.write(command)
+    rig.knobs.set_version("24.3.10")
+    rig.clock.passed += 1200
+    assert connector.identify().version.startswith("24.3.10")
+    assert connector.write(command).patient_key == command.patient_key
+
+
 def test_an_old_version_s_answer_without_a_number_is_found_by_its_marker(rig: OpenDentalRig) -> None:
     rig.knobs.set_version("23.2.0")
     connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)

@@ -111,7 +111,7 @@ class OpenDentalApi:
         return made if isinstance(made, dict) else {}
 
     def version(self) -> Version:
-        """Open Dental's version, asked once."""
+        """Open Dental's version; asked again now and then, with the clock: offices update while we run."""
         if self._version is None:
             text = self.preference("ProgramVersion") or self.preference("DataBaseVersion")
             parts = re.findall(r"\d+", text)
@@ -165,6 +165,7 @@ class OpenDentalApi:
 
     def _learn_offset(self) -> None:
         self.updating()
+        self._version = None
         shown = self.heard(self.items("providers", ability="connection", Limit="1"))
         ours = self._clock.now().replace(tzinfo=None)
         try:

@@ -17,7 +17,8 @@ const menu = document.getElementById("flow-menu");
 let opener = null;
 document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.matches("[data-menu]")) opener = event.target; });
 menu.addEventListener("htmx:afterSwap", () => {
-  if (!opener?.isConnected) return;
+  opener = opener && document.getElementById(opener.id);  // the board may have put a new card there meanwhile
+  if (!opener) return;
   menu.showPopover();
   const at = opener.getBoundingClientRect();
   const right = at.right + 4 + menu.offsetWidth < window.innerWidth;
