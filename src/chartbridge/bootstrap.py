@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chartbridge.engine.threads import Engine
 
 CONNECTORS: dict[str, str] = {
+    "eaglesoft": "chartbridge.connectors.eaglesoft",
     "open_dental": "chartbridge.connectors.open_dental",
 }
 """Connector id → its package. A new vendor adds one line here."""

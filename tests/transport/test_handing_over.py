@@ -102,3 +102,11 @@ def test_a_command_that_cannot_work_is_said_in_words(command: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         program(command).run({"file": "x", "patient": "1"})
     assert caught.value.setting == "uploader"
+
+
+def test_a_program_can_be_asked_for_a_connection_string() -> None:
+    ask = program(f"{sys.executable} -c \"print('DSN=DENTAL;UID=x'); print('more')\"")
+    assert ask.ask({}) == "DSN=DENTAL;UID=x"
+    for silent in ("pass", "print('x'); raise SystemExit(1)"):
+        with pytest.raises(Unavailable):
+            program(f'{sys.executable} -c "{silent}"').ask({})

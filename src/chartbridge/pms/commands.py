@@ -107,7 +107,8 @@ class Receipt:
     `record` is the PMS's own word and number, e.g. `commlog 4711`, or empty if its answer did not say.
     `text` is the stored text, document name or status key as the PMS shows it; the writeback compares it
     and keeps only its hash. `seen` is False when this is the PMS's answer to the write and nothing was
-    read back yet. `patient_key` is the patient on whom the record stands.
+    read back yet. `patient_key` is the patient on whom the record stands. `handed_over`: it was laid ready for
+    somebody to import, and stands in no chart yet.
     """
 
     record: str
@@ -115,6 +116,7 @@ class Receipt:
     text: str = ""
     recorded_at: datetime | None = None
     seen: bool = False
+    handed_over: bool = False
 
     def __repr__(self) -> str:
         return f"Receipt(record={self.record!r}, seen={self.seen})"

@@ -9,6 +9,14 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
+
+
+class Cut(StrEnum):
+    """When a line is dropped because of what goes over it."""
+
+    BEFORE = "before"  # nothing of it reaches the server
+    AFTER = "after"  # the server has it, and its answer is lost
 
 
 class Line:
@@ -21,6 +29,8 @@ class Line:
         self._listener: socket.socket | None = None
         self.host, self.port = "127.0.0.1", 0
         self._meanwhile: tuple[int, Callable[[], None]] | None = None
+        self.watch: Callable[[bytes], Cut | None] = lambda _piece: None
+        """Shown each piece on its way to the server; may drop the one line that it goes over."""
         self.restore()
 
     def restore(self) -> None:
@@ -85,14 +95,23 @@ class Line:
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {near, far}
+            lost = threading.Event()
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink, sink is near), daemon=True).start()
+                threading.Thread(
+                    target=self._pump, args=(source, sink, sink is near, lost), daemon=True
+                ).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool, lost: threading.Event) -> None:
         with suppress(OSError):
             while piece := source.recv(65536):
                 if answers:
                     self._came()
+                    if lost.is_set():
+                        break
+                elif cut := self.watch(piece):
+                    if cut is Cut.BEFORE:
+                        break
+                    lost.set()
                 sink.sendall(piece)
         for each in (source, sink):
             with suppress(OSError):

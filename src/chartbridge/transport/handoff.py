@@ -56,6 +56,16 @@ class HandOff:
         except OSError as error:
             raise self._named(error) from None
 
+    def knows(self, name: str, patient: str) -> bool:
+        """Whether the pair lies there, for this patient."""
+        if not self.holds(name):
+            return False
+        try:
+            told = json.loads(self._pair(name)[1].read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(told, dict) and told.get("patient") == patient
+
     def check(self) -> None:
         """Raise what is wrong with the folder, if something is. Leaves nothing behind."""
         probe = self._folder / f".chartbridge-{os.getpid()}"

@@ -33,6 +33,8 @@ _READS = re.compile(r"\s*(SELECT|\{?\s*call)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\s*(SELECT|INSERT|UPDATE)\b", re.IGNORECASE)
 _NEVER = re.compile(r";|--|/\*", re.IGNORECASE)
 _LOST = ("08", "HYT", "57")
+BUSY_S = 5.0
+"""Seconds to leave a busy database alone."""
 
 pyodbc.pooling = False  # a line that a session lock was taken on must end when it is closed
 
@@ -102,8 +104,8 @@ class Odbc:
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction that is committed at the end of the block, and rolled back when it raises.
 
-        Raises `Unavailable` where no statement that changes something was sent, `Uncertain` where the line broke
-        after one was, and what the database says otherwise.
+        Raises `Unavailable` where the line broke before COMMIT was sent: the server rolls such a transaction back.
+        `Uncertain` where it broke at COMMIT, and what the database says otherwise.
         """
         with self._writing.lock:
             link = self._to_write()
@@ -172,7 +174,7 @@ class Odbc:
     def _after_writing(self, step: Transaction, error: pyodbc.Error) -> PmsError:
         if _lost(error) or step.committing:
             self._writing.drop()
-            if step.changed:
+            if step.changed and step.committing:
                 return Uncertain(
                     f"The line to {self._name} broke before it could answer. It will be looked up."
                 )
@@ -270,11 +272,11 @@ def _gone(name: str, _setting: str) -> PmsError:
 
 
 def _slow(name: str, _setting: str) -> PmsError:
-    return Unavailable(f"{name} took too long to answer. It will be tried again.")
+    return Unavailable(f"{name} took too long to answer. It will be tried again.", retry_after=BUSY_S)
 
 
 def _busy(name: str, _setting: str) -> PmsError:
-    return Unavailable(f"{name} is busy with this record. It will be tried again.")
+    return Unavailable(f"{name} is busy with this record. It will be tried again.", retry_after=BUSY_S)
 
 
 def _no_driver(_name: str, setting: str) -> PmsError:

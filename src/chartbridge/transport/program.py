@@ -1,7 +1,8 @@
 """Runs a program that the practice's owner has named, such as a vendor's own uploader: never through a shell.
 
-What it prints may hold a patient and is thrown away; only its exit code counts. It sees a small environment and is
-ended, with all that it started, when it takes too long. Must not be in it: which program, what its codes mean.
+What it prints may hold a patient and is thrown away, unless it is asked for a secret; only its exit code counts.
+It sees a small environment and is ended, with all that it started, when it takes too long.
+Must not be in it: which program, what its codes mean.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
 
+MOST_PRINTED = 8192
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PROGRAMFILES", "PROGRAMDATA")
 
 
@@ -47,12 +49,36 @@ class Program:
         Raises `Misconfigured` if there is no such program, `Unavailable` if it could not be started, `Uncertain` if
         it had to be ended.
         """
+        process = self._start(values, subprocess.DEVNULL)
+        try:
+            return process.wait(self._seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise Uncertain(f"{self._name} did not end in time. It will be looked up.") from None
+
+    def ask(self, values: Mapping[str, str]) -> str:
+        """Run it and return the first line that it prints, which may be a secret.
+
+        Raises `Misconfigured` if there is no such program, `Unavailable` if it failed, printed nothing or did not end.
+        """
+        process = self._start(values, subprocess.PIPE)
+        try:
+            printed, _ = process.communicate(timeout=self._seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise Unavailable(f"{self._name} did not end in time. It will be tried again.") from None
+        line = printed[:MOST_PRINTED].decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        if process.returncode or not line:
+            raise Unavailable(f"{self._name} gave no answer. It will be tried again.")
+        return line
+
+    def _start(self, values: Mapping[str, str], stdout: int) -> subprocess.Popen[bytes]:
         words = [word.format_map(values) for word in self._words]
         try:
-            process = subprocess.Popen(  # noqa: S603  the owner's own command, an argument list, no shell
+            return subprocess.Popen(  # noqa: S603  the owner's own command, an argument list, no shell
                 words,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=stdout,
                 stderr=subprocess.DEVNULL,
                 env={key: os.environ[key] for key in _KEPT if key in os.environ},
                 start_new_session=True,
@@ -61,13 +87,12 @@ class Program:
             raise self._wrong("names a program that is not there or may not be run") from None
         except (OSError, ValueError):
             raise Unavailable(f"{self._name} could not be started. It will be tried again.") from None
-        try:
-            return process.wait(self._seconds)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise Uncertain(f"{self._name} did not end in time. It will be looked up.") from None
 
     def _wrong(self, what: str) -> Misconfigured:
         return Misconfigured(f"The command for {self._name} {what}.", setting=self._setting)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

@@ -1,0 +1,1 @@
+"""Eaglesoft: all that the hub knows of it, and nothing else knows it."""

@@ -1,0 +1,184 @@
+"""Rows as read → records, and what a status key means. Pure.
+
+A row is a tuple in the order of the FIELDS in `statements`. What can't be understood raises `BadValue`, which names the
+column and never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import TypeVar
+
+from chartbridge.connectors.eaglesoft.words import (
+    BOOKING_STATES,
+    PATIENT_STATES,
+    REMOVED,
+    WALKED_OUT,
+    YES_NO,
+)
+from chartbridge.domain.charts import Document
+from chartbridge.domain.people import Patient, PatientStatus
+from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
+from chartbridge.pms.reading import BadRow, Record
+
+Row = Sequence[object]
+R = TypeVar("R", bound=Record)
+
+
+class BadValue(ValueError):
+    """A value that its column can't hold in a healthy Eaglesoft."""
+
+
+def text(value: object) -> str:
+    """A column's text without the blanks that fixed-width columns are padded with."""
+    return "" if value is None else str(value).strip()
+
+
+def number(value: object, column: str) -> int | None:
+    """A whole number or nothing. Raises `BadValue`."""
+    if value is None or text(value) == "":
+        return None
+    try:
+        return int(text(value))
+    except ValueError:
+        raise BadValue(f"{column} is no number") from None
+
+
+def key_of(value: object, column: str) -> str:
+    """A key that must be there. Raises `BadValue`."""
+    if not (found := text(value)):
+        raise BadValue(f"{column} is empty")
+    return found
+
+
+def moment(value: object, column: str) -> datetime:
+    """A wall time. Raises `BadValue`."""
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    try:
+        return datetime.fromisoformat(text(value)).replace(microsecond=0)
+    except ValueError:
+        raise BadValue(f"{column} is no time") from None
+
+
+def status_key(confirmation: object, arrival: object) -> str:
+    """Which status a visit shows: that it has arrived somewhere outranks whether it was confirmed."""
+    arrived = number(arrival, "arrival_status")
+    if arrived:
+        return f"arrival:{arrived}"
+    confirmed = number(confirmation, "confirmation_status")
+    return "" if confirmed is None else f"confirmation:{confirmed}"
+
+
+def status_parts(key: str) -> tuple[str, int] | None:
+    """Back from a status key to column and number; None for what is no key of ours."""
+    column, _, value = key.partition(":")
+    if column in ("confirmation", "arrival") and value.isdecimal():
+        return column, int(value)
+    return None
+
+
+def state_of(row: Row) -> tuple[BookingState, str]:
+    """What the visit is in the book, and Eaglesoft's own word for it."""
+    kind = number(row[5], "classification")
+    if number(row[4], "location_id") == REMOVED:
+        return BookingState.UNSCHEDULED, "removed from the schedule"
+    state = BOOKING_STATES.get(kind) if kind is not None else None
+    if state is None:
+        return BookingState.UNKNOWN, text(row[5])
+    if number(row[7], "arrival_status") == WALKED_OUT:
+        return BookingState.COMPLETE, "walked out"
+    return state, text(row[5])
+
+
+def appointment(row: Row) -> Appointment:
+    """One visit. Its provider is the first of those that the visit has."""
+    state, word = state_of(row)
+    starts, ends = moment(row[2], "start_time"), moment(row[3], "end_time")
+    if ends < starts:
+        raise BadValue("end_time lies before start_time")
+    place = number(row[4], "location_id")
+    return Appointment(
+        key=key_of(row[0], "appointment_id"),
+        patient_key=key_of(row[1], "patient_id"),
+        starts_local=starts,
+        minutes=int((ends - starts).total_seconds() // 60),
+        state=state,
+        state_raw=word,
+        status_key=status_key(row[6], row[7]),
+        operatory_key="" if place in (None, REMOVED) else str(place),
+        provider_key=text(row[9]),
+        reason=text(row[8]),
+    )
+
+
+def status_seen(row: Row, count: int) -> StatusSeen:
+    """The state that a visit was seen in for the `count`th time that it differed."""
+    state, word = state_of(row)
+    key = key_of(row[0], "appointment_id")
+    return StatusSeen(
+        key=key,
+        seen_key=f"e{key}.{count}",
+        patient_key=key_of(row[1], "patient_id"),
+        state=state,
+        state_raw=word,
+        status_key=status_key(row[6], row[7]),
+    )
+
+
+def patient(row: Row) -> Patient:
+    """One person."""
+    states = (text(row[5]).upper(), text(row[6]).upper() or "N")
+    return Patient(
+        key=key_of(row[0], "patient_id"),
+        last_name=text(row[1]),
+        first_name=text(row[2]),
+        middle=text(row[3]),
+        preferred=text(row[4]),
+        status=PATIENT_STATES.get(states, PatientStatus.UNKNOWN),
+        status_raw="/".join(states),
+        birthdate=_day(row[7], "birth_date"),
+        mobile_phone=text(row[8]),
+        home_phone=text(row[9]),
+        work_phone=text(row[10]),
+        email=text(row[11]),
+        guarantor_key=text(row[12]),
+        text_ok=YES_NO.get(text(row[13]).upper()),
+    )
+
+
+def document(row: Row) -> Document:
+    """One entry of a patient's SmartDoc index."""
+    return Document(
+        key=key_of(row[0], "document_id"),
+        patient_key=key_of(row[1], "ref_id"),
+        name=text(row[2]),
+        type_key=text(row[4]) if len(row) > 4 else "",
+        created_local=None if row[3] is None else moment(row[3], "document_creation_date"),
+    )
+
+
+def decode(rows: Iterable[Row], make: Callable[[Row], R]) -> tuple[list[R], list[BadRow]]:
+    """Make records; a row that can't be understood is named by its key and column."""
+    good: list[R] = []
+    bad: list[BadRow] = []
+    for row in rows:
+        try:
+            good.append(make(row))
+        except BadValue as error:
+            bad.append(BadRow(key=text(row[0]), why=str(error)))
+    return good, bad
+
+
+def _day(value: object, column: str) -> date | None:
+    if value is None or text(value) == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(text(value)[:10])
+    except ValueError:
+        raise BadValue(f"{column} is no day") from None

@@ -1,0 +1,117 @@
+"""Documents into SmartDoc: by the vendor's own importer, or by a folder in which they wait for a person.
+
+Eaglesoft keeps files in password-protected containers; none is made or opened here. The importer ends with code 0 when
+the document is in, with 1 to 63 when it refused it and left nothing; anything else may have been taken.
+Must not be in it: reading the index for the mirror.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from chartbridge.connectors.eaglesoft import codec
+from chartbridge.connectors.eaglesoft.client import Database
+from chartbridge.connectors.eaglesoft.settings import EaglesoftSettings
+from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS
+from chartbridge.pms.commands import AddDocument, Receipt
+from chartbridge.pms.errors import Misconfigured, Refused, Uncertain
+from chartbridge.transport.handoff import HandOff
+from chartbridge.transport.program import Program
+
+REFUSALS = range(1, 64)
+
+
+class Papers:
+    """Hands documents over for one practice."""
+
+    def __init__(self, settings: EaglesoftSettings, database: Database) -> None:
+        self._settings, self._database = settings, database
+
+    def add(self, command: AddDocument) -> Receipt:
+        """Have it imported, or lay it into the folder. Raises `Misconfigured` where there is neither."""
+        if not self._database.rows("patient_there", [command.patient_key]):
+            raise Refused(f"There is no patient of this number in {NAME}.", reason="no such patient")
+        if self._settings.document_program:
+            return self._imported(command)
+        self._folder().put(
+            command.marker,
+            command.content,
+            {
+                "patient": command.patient_key,
+                "name": command.name,
+                "group": command.document_type_key,
+                "occurred_at": command.occurred_at.isoformat(),
+            },
+        )
+        return self._waiting(command)
+
+    def landed(self, command: AddDocument) -> Receipt | None:
+        """In the index; else still in the folder; else nowhere."""
+        found = self._database.rows(
+            "document_by_name", (PATIENTS_PAPERS, command.patient_key, f"%{command.marker}%")
+        )
+        if found:
+            return Receipt(
+                record=f"document {codec.text(found[0][0])}",
+                patient_key=codec.text(found[0][1]),
+                text=codec.text(found[0][2]),
+                seen=True,
+            )
+        by_folder = self._settings.handoff_folder and not self._settings.document_program
+        if by_folder and self._folder().knows(command.marker, command.patient_key):
+            return self._waiting(command)
+        return None
+
+    def check(self) -> None:
+        """Raise what is wrong with the way that documents go, without handing one over."""
+        if self._settings.document_program:
+            self._program()
+        else:
+            self._folder().check()
+
+    def _imported(self, command: AddDocument) -> Receipt:
+        program = self._program()
+        with tempfile.TemporaryDirectory(prefix="chartbridge-") as folder:
+            file = Path(folder) / f"{command.marker}.pdf"
+            file.write_bytes(command.content)
+            code = program.run(
+                {
+                    "file": str(file),
+                    "patient": command.patient_key,
+                    "name": command.name,
+                    "group": command.document_type_key,
+                }
+            )
+        if code in REFUSALS:
+            raise Refused(f"The importer refused the document (code {code}).", reason=f"importer code {code}")
+        if code:
+            raise Uncertain(
+                "The importer ended without saying whether it took the document. It is looked up."
+            )
+        return Receipt(record="", patient_key=command.patient_key, text=command.name)
+
+    def _waiting(self, command: AddDocument) -> Receipt:
+        return Receipt(
+            record=f"hand-off {command.marker}",
+            patient_key=command.patient_key,
+            text=command.name,
+            handed_over=True,
+        )
+
+    def _program(self) -> Program:
+        return Program(
+            self._settings.document_program,
+            names=("file", "patient", "name", "group"),
+            setting="document_program",
+            name="importing documents",
+        )
+
+    def _folder(self) -> HandOff:
+        if not self._settings.handoff_folder:
+            raise Misconfigured(
+                f"There is no way for documents into {NAME}: enter Patterson's own importer, or a folder in which "
+                "they wait to be imported, on the PMS Connection page.",
+                setting="handoff_folder",
+            )
+        return HandOff(self._settings.handoff_folder)

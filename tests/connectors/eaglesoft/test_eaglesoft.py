@@ -1,0 +1,178 @@
+"""What is Eaglesoft's alone: the gate, lost columns, documents that wait, the lists."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chartbridge.connectors.eaglesoft.connector import connect
+from chartbridge.domain.charts import LookupKind
+from chartbridge.domain.schedule import Appointment, BookingState
+from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
+from chartbridge.pms.connector import Settings
+from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unreadable
+from chartbridge.pms.reading import Stream
+from chartbridge.testing.steps import read_on
+from tests.connectors.eaglesoft.rig import EaglesoftRig
+
+MARKER = "CB-7K2QM9XD"
+
+
+def test_without_an_authorisation_everything_is_read_and_nothing_is_sent(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    connector = connect(rig.settings(authorisation=""), rig.clock)
+    assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
+    for kind in (CommandKind.ADD_NOTE, CommandKind.SET_APPOINTMENT_STATUS):
+        with pytest.raises(Unauthorised, match="Patterson"):
+            connector.write(rig.command(kind, MARKER))
+    assert rig.writes_received() == 0
+    said = [finding for finding in connector.examine() if finding.ability == "add_note"]
+    assert said[0].ok is None
+    assert "Patterson" in said[0].sentence
+
+
+def test_trying_whether_writing_is_let_through_leaves_nothing(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    connector = rig.connect()
+    before = rig.practice.rows("SELECT * FROM operatory_notes_type ORDER BY note_type, id")
+    assert [f.ok for f in connector.examine() if f.ability == "add_note"] == [True]
+    assert rig.practice.rows("SELECT * FROM operatory_notes_type ORDER BY note_type, id") == before
+    rig.expire_sign_in()
+    assert [f.ok for f in connector.examine() if f.ability == "add_note"] == [False]
+
+
+def test_a_version_without_a_column_loses_that_ability_and_says_so(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    rig.practice.create()
+    rig.knobs.lose_column("document", "document_group_id")
+    try:
+        connector = rig.connect()
+        with pytest.raises(Unreadable):
+            connector.read(Stream.DOCUMENTS, None)
+        assert connector.read(Stream.PATIENTS, None).cursor
+        assert any(
+            "document_group_id" in finding.sentence for finding in connector.examine() if finding.ok is False
+        )
+    finally:
+        rig.practice.create()
+
+
+def test_another_programs_database_is_said_to_be_one(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    connector = connect(rig.settings(owner="nobody"), rig.clock)
+    with pytest.raises(Misconfigured, match="Eaglesoft's tables"):
+        connector.read(Stream.PATIENTS, None)
+
+
+def test_a_program_may_provide_the_connection_string(eaglesoft_rig: EaglesoftRig, tmp_path: Path) -> None:
+    rig = eaglesoft_rig
+    kept = tmp_path / "string"
+    kept.write_text(rig.settings().secrets["connection_string"])
+    connector = connect(rig.settings(connection_string="", connection_program=f"cat {kept}"), rig.clock)
+    assert connector.identify().version
+    with pytest.raises(Misconfigured) as caught:
+        connect(Settings(values={}, secrets={}), rig.clock).identify()
+    assert caught.value.setting == "connection_string"
+
+
+def test_documents_wait_in_the_folder_and_are_found_when_they_were_imported(
+    eaglesoft_rig: EaglesoftRig, tmp_path: Path
+) -> None:
+    rig = eaglesoft_rig
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    connector = connect(rig.settings(document_program="", handoff_folder=str(folder)), rig.clock)
+    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
+    assert connector.landed(command) is None
+    receipt = connector.write(command)
+    assert receipt.handed_over
+    assert json.loads((folder / f"{MARKER}.json").read_text())["patient"] == rig.patient
+    waiting = connector.landed(command)
+    assert waiting is not None
+    assert waiting.handed_over
+    assert not waiting.seen
+    assert connector.landed(rig.aside(command)) is None
+    rig.knobs.add_document(rig.patient, f"Statement {MARKER}")
+    seen = connector.landed(command)
+    assert seen is not None
+    assert seen.seen
+    assert not seen.handed_over
+
+
+def test_without_a_way_for_documents_that_is_said(eaglesoft_rig: EaglesoftRig) -> None:
+    connector = connect(eaglesoft_rig.settings(document_program=""), eaglesoft_rig.clock)
+    with pytest.raises(Misconfigured) as caught:
+        connector.write(eaglesoft_rig.command(CommandKind.ADD_DOCUMENT, MARKER))
+    assert caught.value.setting == "handoff_folder"
+
+
+def test_arrival_statuses_in_use_are_listed_and_never_written(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    rig.knobs.set_visit(visit, arrival_status=2)
+    items = {item.key: item for item in rig.connect().lookups(LookupKind.APPOINTMENT_STATUSES)}
+    assert items["arrival:2"].name == "Arrival status 2"
+    assert not items["arrival:2"].meaning
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="arrival:3")
+    with pytest.raises(Refused):
+        rig.connect().write(wish)
+
+
+def test_a_status_goes_with_a_row_of_the_log(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
+    rig.connect().write(wish)
+    assert [str(row["appt_id"]) for row in rig.practice.rows("SELECT appt_id FROM appt_log")] == [visit]
+
+
+def test_a_visit_off_the_schedule_is_unscheduled_and_a_walked_out_one_complete(
+    eaglesoft_rig: EaglesoftRig,
+) -> None:
+    rig = eaglesoft_rig
+    off, out = rig.book(), rig.book()
+    rig.knobs.unschedule(off)
+    rig.knobs.set_visit(out, arrival_status=4)
+    found = read_on(rig.connect(), Stream.APPOINTMENTS, None).latest()
+    states = {key: visit.state for key in (off, out) if isinstance(visit := found[key], Appointment)}
+    assert states == {off: BookingState.UNSCHEDULED, out: BookingState.COMPLETE}
+
+
+def test_edits_of_people_without_a_visit_today_are_found_by_the_scan(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    away = rig.knobs.add_patient("Away", "Ann")
+    connector = rig.connect()
+    cursor = read_on(connector, Stream.PATIENTS, None).cursor
+    cursor = read_on(connector, Stream.PATIENTS, cursor).cursor
+    rig.knobs.edit_patient(away, cell_phone="(555)019-1111")
+    assert away not in read_on(connector, Stream.PATIENTS, cursor).keys
+    assert away in read_on(connector, Stream.PATIENTS, cursor, thorough=True).keys
+
+
+def test_many_keys_are_read_in_pieces(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    begin = datetime(2026, 1, 1, 9)  # noqa: DTZ001
+    rig.practice.insert_many(
+        "patient",
+        [
+            {"patient_id": str(20000 + n), "last_name": f"N{n}", "first_name": "A", "status": "A"}
+            for n in range(900)
+        ],
+    )
+    rig.practice.insert_many(
+        "appointment",
+        [
+            {
+                "patient_id": "20000", "start_time": begin + timedelta(days=n % 900), "classification": 1,
+                "end_time": begin + timedelta(days=n % 900, minutes=30), "location_id": 1,
+            }
+            for n in range(1800)
+        ],
+    )  # fmt: skip
+    for stream in (Stream.PATIENTS, Stream.APPOINTMENTS):
+        heard = read_on(rig.connect(), stream, None)
+        assert set(heard.latest()) == rig.present(stream)
+        assert max(page.rows_read for page in heard.pages) <= 1000
