@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from chartbridge.store.models import Connection, LookupEntry, NoteSetting, StreamState
 from tests.conftest import LiveHub
 from tests.web.desk import connect
+from tests.web.webhooks import a_webhook_with_deliveries
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGES = [
@@ -63,10 +64,11 @@ def test_every_page_is_accessible_and_fits_its_width(
     NoteSetting.objects.create(connection=connection, kind="outgoing_text", allow=True, note_type_key="gone")
     Connection.objects.update(provider_key="7")
     StreamState.objects.filter(stream="patients").update(error="The key was refused.", failures=2)
+    webhook = a_webhook_with_deliveries(live_hub.practice)
     look.goto(f"{live_hub.url}/accounts/login/")
     assert faults(look) == []
     live_hub.sign_in(look)
-    for path in PAGES:
+    for path in [*PAGES, f"/settings/webhooks/{webhook.pk}/"]:
         answer = look.goto(live_hub.url + path)
         assert answer
         assert answer.ok, path

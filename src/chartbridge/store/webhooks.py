@@ -16,7 +16,7 @@ from django.db.models import Count
 from chartbridge.domain.webhooks import Reach, WebhookEvent
 from chartbridge.store.database import writing
 from chartbridge.store.models import MessageState, WebhookEndpoint, WebhookMessage
-from chartbridge.store.secrets import seal, unseal
+from chartbridge.store.secrets import WrongKey, seal, unseal
 
 MOST = 20
 BOTH_SIGN_FOR = timedelta(hours=24)
@@ -100,7 +100,11 @@ def new_secret(endpoint: WebhookEndpoint, at: datetime) -> NewSecret:
     plain = _fresh()
     with writing():
         held = WebhookEndpoint.objects.get(pk=endpoint.pk)
-        kept = seal({"current": plain, "previous": unseal(held.secrets)["current"]})
+        try:
+            before = {"previous": unseal(held.secrets)["current"]}
+        except WrongKey:
+            before = {}
+        kept = seal({"current": plain, **before})
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(secrets=kept, previous_until=at + BOTH_SIGN_FOR)
     return NewSecret(endpoint=endpoint, plain=plain)
 

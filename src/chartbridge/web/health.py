@@ -25,6 +25,7 @@ from chartbridge.store.health import BadRows, bad_rows_by_stream, mirrored, queu
 from chartbridge.store.models import Connection, Role, StreamState
 from chartbridge.store.notices import newest
 from chartbridge.store.streams import states
+from chartbridge.store.webhooks import trouble
 from chartbridge.sync.buttons import resume_after_brake
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
@@ -171,6 +172,7 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "clock_agrees": clock is not None and abs(clock) <= CLOCK_AGREES_S,
         "clock_behind": -(clock or 0),
         "budget": _budget(connection, manifest),
+        "webhooks": trouble(request.practice.pk),
     }
 
 

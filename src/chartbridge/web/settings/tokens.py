@@ -14,13 +14,14 @@ from chartbridge.store.models import Role
 from chartbridge.store.tokens import NewToken, create_token, revoke_token, tokens_of
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.settings.webhooks import list_context
 from chartbridge.web.toasts import with_toast
 
 
 @needs(Role.MANAGER)
 def page(request: StaffRequest) -> HttpResponse:
     """Show the keys that work."""
-    return render(request, "web/settings/tokens.html", _context(request))
+    return render(request, "web/settings/tokens.html", _context(request) | list_context(request))
 
 
 @require_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from chartbridge.web import profile, welcome
-from chartbridge.web.settings import connection, people, statuses, sync, tokens, trail, writeback
+from chartbridge.web.settings import connection, people, statuses, sync, tokens, trail, webhooks, writeback
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("welcome/", welcome.page, name="welcome"),
@@ -41,5 +41,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/", tokens.page, name="settings-tokens"),
     path("settings/tokens/create/", tokens.create, name="settings-tokens-create"),
     path("settings/tokens/<int:pk>/revoke/", tokens.revoke, name="settings-tokens-revoke"),
+    path("settings/webhooks/add/", webhooks.add, name="settings-webhook-add"),
+    path("settings/webhooks/<int:pk>/", webhooks.page, name="settings-webhook"),
+    path("settings/webhooks/<int:pk>/log/", webhooks.log, name="settings-webhook-log"),
+    path("settings/webhooks/<int:pk>/save/", webhooks.save, name="settings-webhook-save"),
+    path("settings/webhooks/<int:pk>/switch/", webhooks.turn, name="settings-webhook-switch"),
+    path("settings/webhooks/<int:pk>/secret/", webhooks.secret, name="settings-webhook-secret"),
+    path("settings/webhooks/<int:pk>/test/", webhooks.test, name="settings-webhook-test"),
+    path("settings/webhooks/<int:pk>/again/", webhooks.again, name="settings-webhook-again"),
+    path("settings/webhooks/<int:pk>/remove/", webhooks.remove, name="settings-webhook-remove"),
+    path("settings/webhooks/<int:pk>/back/", webhooks.back, name="settings-webhook-put-back"),
     path("settings/audit/", trail.page, name="audit-trail"),
 ]
