@@ -23,11 +23,11 @@ from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.errors import Refused, Unavailable, Uncertain
 from chartbridge.store.deliveries import Change, Row
 from chartbridge.store.desk import Desk
-from chartbridge.store.models import Delivery, Seen, Writeback
+from chartbridge.store.models import Delivery, NoteSetting, Seen, Writeback
 from chartbridge.writeback import look, outcomes
-from chartbridge.writeback.mend import dismiss, retry, retry_alike
+from chartbridge.writeback.mend import back_fill, dismiss, free_after_setting, retry, retry_alike
 from chartbridge.writeback.recover import recover
-from tests.writeback.conftest import Office, open_office
+from tests.writeback.conftest import NOON, Office, open_office
 
 STEPS = ["claimed", "before_sending", "answered", "kept", "before_looking", "looked", "looks_kept"]
 
@@ -336,3 +336,57 @@ def test_a_planted_fault_is_found_by_chance(
                 phases=[Phase.generate],
             ),
         )
+
+
+@pytest.mark.parametrize("meanwhile", ["writing is off", "its type is not allowed"])
+def test_what_may_be_in_the_chart_is_looked_for_whatever_is_set_meanwhile(
+    office: Office, meanwhile: str
+) -> None:
+    def fail(_command: Command) -> None:
+        raise ValueError
+
+    office.pms.after = fail
+    office.enqueue()
+    office.deliver()
+    office.pms.after = lambda _: None
+    assert (office.only().delivery, office.only().reason_code) == (Delivery.PARKED, "internal")
+    off = meanwhile == "writing is off"
+    if off:
+        office.change(writing_on=False)
+    else:
+        NoteSetting.objects.update(allow=False)
+    retry(office.practice.pk, [office.only().pk], "mary", clock=office.clock)
+    office.change(writing_on=True)
+    NoteSetting.objects.update(allow=True)
+    free_after_setting(office.connection.pk, "mary", clock=office.clock)
+    back_fill(office.connection.pk, "patient_note", NOON - timedelta(days=1), "mary", clock=office.clock)
+    office.settle()
+    assert (office.pms.writes, office.only().seen) == (1, Seen.SEEN)
+    office.check()
+
+
+def test_the_last_of_a_long_batch_may_land_late_though_its_batch_was_claimed_long_ago(office: Office) -> None:
+    """Each takes five seconds; the process ends with the sixteenth, whose request lands a minute later."""
+    for _ in range(16):
+        office.enqueue()
+
+    def slow(command: Command) -> None:
+        office.clock.advance(5)
+        if office.pms.writes == 16:
+            landing.append(office.clock.monotonic() + 60)
+            office.pms.late.append(lambda: office.pms.store(command) and None)
+            raise Died
+
+    landing: list[float] = []
+    office.pms.before = slow
+    with pytest.raises(Died):
+        office.deliver()
+    office.pms.before = lambda _: None
+    recover(office.clock)
+    deliverer = office.deliverer()
+    while office.clock.monotonic() < landing[0]:
+        deliverer.deliver(office.connection.pk)
+        office.clock.advance(5)
+    office.settle(deliverer=deliverer)
+    assert office.pms.writes == 16
+    office.check()

@@ -21,7 +21,7 @@ from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
-from chartbridge.writeback.rules import Verdict, judge
+from chartbridge.writeback.rules import GO, Verdict, judge
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
 
@@ -187,6 +187,9 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
 
 
 def _freed(desk: Desk, row: Row, verdict: Verdict, now: datetime) -> list[Change]:
+    if _must_be_looked_for(desk, row):
+        # Whatever the settings say: were it held or skipped now, it would be sent later as if it had never been.
+        verdict = GO
     event = _way_on(desk, row) if verdict.event is Event.QUEUE else verdict.event
     same = verdict.event is not Event.QUEUE and verdict.code == row.reason_code
     if same or not allows(state_of(row), event):
@@ -200,12 +203,16 @@ def _freed(desk: Desk, row: Row, verdict: Verdict, now: datetime) -> list[Change
 def _way_on(desk: Desk, row: Row) -> Event:
     if row.delivery in (Delivery.HELD, Delivery.SKIPPED):
         return Event.QUEUE
+    return Event.LOOK if _must_be_looked_for(desk, row) else Event.RETRY
+
+
+def _must_be_looked_for(desk: Desk, row: Row) -> bool:
+    """Whether it may be in the chart already."""
     claim = desk.claim(row.command)
-    if row.delivery == Delivery.PARKED and row.reason_code == "uncertain" and claim:
-        # A person has looked where the PMS can't be asked.
-        return Event.RETRY if claim.repeat is Repeat.NEVER else Event.LOOK
-    maybe = row.reason_code in _MAYBE_TAKEN or row.delivery == Delivery.TAKEN
-    return Event.LOOK if maybe and row.attempts else Event.RETRY
+    if row.reason_code == "uncertain" and claim and claim.repeat is Repeat.NEVER:
+        return False  # a person has looked where the PMS can't be asked
+    maybe = row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
+    return row.attempts > 0 and (maybe or row.delivery == Delivery.TAKEN)
 
 
 def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:

@@ -5,7 +5,7 @@ Must not be in it: looking, sending.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chartbridge.domain.clock import Clock
 from chartbridge.store import deliveries, leases, ledger
@@ -39,12 +39,11 @@ def recover(clock: Clock) -> int:
 def left_behind(row: Row, desk: Desk, now: datetime) -> Change:
     """Return the change for a row at `sending` whose deliverer has ended: look once the attempt can't land any more."""
     assert row.delivery == Delivery.SENDING
-    began = min(row.sending_at or now, now)
-    due_at = max(now, began + settle_time(desk, row) + timedelta(seconds=leases.SEND_WITHIN))
+    # Counted from now: a long batch is sent over minutes, so its last attempt may have begun just before the end.
     fields = {
         **CLEAR,
         "reason_code": "looking",
         "reason": sentence("looking", pms=desk.pms),
-        "due_at": due_at,
+        "due_at": now + settle_time(desk, row),
     }
     return change(row, Event.RESTART, fields=fields)
