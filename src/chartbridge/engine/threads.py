@@ -84,8 +84,19 @@ class Deliverer(Protocol):
     def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]: ...
 
 
+class Pool(Protocol):
+    """Does jobs, those of the lowest rank first: `chartbridge.engine.workers.Workers`."""
+
+    def give(self, rank: float, job: Callable[[], None]) -> None: ...
+    def stop(self, until: float) -> bool: ...
+
+
 class Engine:
-    """Gives every connection its turns. `begin` is called once per connection and process, before its checks."""
+    """Gives every connection its turns. `begin` is called once per connection and process, before its checks.
+
+    Without `start` nothing runs by itself: whoever has `listen`ed calls `hand_out` and `keep_house` as time passes,
+    and `workers` are its own.
+    """
 
     def __init__(
         self,
@@ -95,6 +106,7 @@ class Engine:
         *,
         begin: Callable[[int], None] | None = None,
         connections: Callable[[], Sequence[int]] = tended,
+        workers: Callable[[str, int], Pool] | None = None,
     ) -> None:
         self._checker = checker
         self._deliverer = deliverer
@@ -113,8 +125,10 @@ class Engine:
         self._slips = Slips()
         self._stopping = False
         self._deaf: Callable[[], None] = lambda: None
-        self._readers = Workers("reader", READERS, _close_database)
-        self._writers = Workers("writer", WRITERS, _close_database)
+        make = workers or _threads
+        self._readers = make("reader", READERS)
+        self._writers = make("writer", WRITERS)
+        self._refresh_at = self._flush_at = float("-inf")
         self._own_threads = [
             threading.Thread(target=self._keep_time, name="timetable", daemon=True),
             threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
@@ -124,9 +138,13 @@ class Engine:
         """Begin. What was due while nobody looked is due now."""
         global _running
         _running = self
-        self._deaf = listen(self._on_wake)
+        self.listen()
         for thread in self._own_threads:
             thread.start()
+
+    def listen(self) -> None:
+        """Take notice of wakes, until `stop`."""
+        self._deaf = listen(self._on_wake)
 
     def stop(self, seconds: float = 5.0) -> bool:
         """Finish what is in flight, at most so long. Returns whether everything was finished."""
@@ -141,7 +159,8 @@ class Engine:
         self._housekeeping_wanted.set()
         finished = [workers.stop(until) for workers in (self._readers, self._writers)]
         for thread in self._own_threads:
-            thread.join(max(0.1, until - monotonic()))
+            if thread.ident is not None:
+                thread.join(max(0.1, until - monotonic()))
         return all(finished)
 
     def slip(self) -> Slip:
@@ -155,12 +174,18 @@ class Engine:
             with self._turn:
                 if self._stopping:
                     return
-                for job, at in self._timetable.take_due(self._clock.monotonic()):
-                    self._give(job, at)
-                next_at = self._timetable.next_at()
-                wait = REFRESH_EVERY if next_at is None else next_at - self._clock.monotonic()
+                wait = self.hand_out()
                 if wait > 0:
-                    self._turn.wait(min(wait, REFRESH_EVERY))
+                    self._turn.wait(wait)
+
+    def hand_out(self) -> float:
+        """Give the workers what is due; return the seconds until something may be due next."""
+        with self._turn:
+            for job, at in self._timetable.take_due(self._clock.monotonic()):
+                self._give(job, at)
+            next_at = self._timetable.next_at()
+            wait = REFRESH_EVERY if next_at is None else next_at - self._clock.monotonic()
+            return min(wait, REFRESH_EVERY)
 
     def _give(self, job: Job, at: float) -> None:
         lane = (job.connection_id, job.lane)
@@ -257,25 +282,28 @@ class Engine:
             self._housekeeping_wanted.set()
 
     def _keep_house(self) -> None:
-        refresh_at = 0.0
-        flush_at = monotonic() + FLUSH_EVERY
         while not self._stopping:
-            try:
-                if monotonic() >= flush_at:
-                    flush_at = monotonic() + FLUSH_EVERY
-                    self._checker.flush()
-                if monotonic() >= refresh_at:
-                    refresh_at = monotonic() + REFRESH_EVERY
-                    self._refresh()
-                elif self._woken:
-                    self._look_at_woken()
-                _tidy_database(failed=False)
-            except Exception as error:
-                log.error("housekeeping_failed", error=type(error).__name__, place=place_of(error))
-                _tidy_database(failed=True)
-            self._housekeeping_wanted.wait(max(0.01, min(flush_at, refresh_at) - monotonic()))
+            self._housekeeping_wanted.wait(max(0.01, self.keep_house()))
             self._housekeeping_wanted.clear()
         self._last_flush()
+
+    def keep_house(self) -> float:
+        """Flush, and look at the rows, where it is time; return the seconds until it is time again."""
+        try:
+            now = self._clock.monotonic()
+            if now >= self._flush_at:
+                self._flush_at = now + FLUSH_EVERY
+                self._checker.flush()
+            if now >= self._refresh_at:
+                self._refresh_at = now + REFRESH_EVERY
+                self._refresh()
+            elif self._woken:
+                self._look_at_woken()
+            _tidy_database(failed=False)
+        except Exception as error:
+            log.error("housekeeping_failed", error=type(error).__name__, place=place_of(error))
+            _tidy_database(failed=True)
+        return min(self._flush_at, self._refresh_at) - self._clock.monotonic()
 
     def _last_flush(self) -> None:
         try:
@@ -372,6 +400,10 @@ def _tidy_database(*, failed: bool) -> None:
         connection.close()
     elif connection.errors_occurred:
         connection.close_if_unusable_or_obsolete()
+
+
+def _threads(name: str, most: int) -> Pool:
+    return Workers(name, most, _close_database)
 
 
 def _close_database() -> None:

@@ -11,7 +11,7 @@ import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ from chartbridge.writeback.sending import Job, send
 from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
+THREADS = 8
 BATCH = 16
 LARGEST_BATCH = 128
 QUICK = 0.25
@@ -72,19 +73,22 @@ class _Turn:
 
 
 class Deliverer:
-    """Delivers for any connection; one instance a process. `at_step` is told each step by name (tests stop there)."""
+    """Delivers for any connection; one instance a process.
+
+    `pool` is where writes run side by side. `at_step` is told each step by name (tests stop there).
+    """
 
     def __init__(
         self,
         live: LiveConnectors,
         clock: Clock,
         *,
-        threads: int = 8,
+        pool: Executor | None = None,
         at_step: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self._live = live
         self._clock = clock
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="write")
+        self._pool = pool or ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="write")
         self._holder = leases.new_holder()
         self._busy: set[int] = set()
         self._guard = threading.Lock()

@@ -73,7 +73,7 @@ def _retract_nameless(activities: Sequence[Activity], who: str) -> None:
     if held:
         fields = {"reason_code": "superseded", "reason": sentence("patient_named")}
         changes = [change(row, Event.SUPERSEDE, fields=fields) for row in held]
-        deliveries.apply(held[0].practice_id, changes, who=who, at=SystemClock().now())
+        deliveries.apply(held[0].practice_id, changes, who=who, at=max(each.accepted_at for each in named))
 
 
 def enqueue_status_move(

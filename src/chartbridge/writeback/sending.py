@@ -62,7 +62,7 @@ def _side_by_side(
                 busy.add(row.patient_key)
                 running[pool.submit(_write, connector, command)] = row
         done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in [each for each in running if each in done]:
             row, answer = running.pop(future), future.result()
             wall = wall or isinstance(answer, _WALLS)
             if isinstance(answer, Uncertain):
