@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from chartbridge.bootstrap import make_registry
     from chartbridge.domain.clock import SystemClock
     from chartbridge.pms.registry import install
+    from chartbridge.store import one_hub
     from chartbridge.store.live_connectors import LiveConnectors, install_live
     from chartbridge.store.secrets import ensure_key
 
@@ -51,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATA_DIR = folder
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     ensure_key()
+    one_hub.LOCKS = folder  # processes that run tests side by side are no second hub to each other
     install(make_registry())
     install_live(LiveConnectors(SystemClock()))
     _choose_database(folder, is_worker=hasattr(config, "workerinput"))

@@ -88,7 +88,9 @@ class Hub:
     def start(self) -> None:
         """Take up what an earlier process left half-done, then give every connection its turns."""
         from chartbridge.writeback.recover import recover
+        from chartbridge.writeback.whereabouts import settle_in
 
+        settle_in(self.clock)
         recover(self.clock)
         self.engine.start()
         self.posting.start()
@@ -109,11 +111,20 @@ def make_hub(clock: Clock | None = None) -> Hub:
     from chartbridge.engine.posting import Posting
     from chartbridge.engine.threads import Engine
     from chartbridge.store.live_connectors import live
+    from chartbridge.store.one_hub import OneHub
     from chartbridge.sync.checks import Checker
     from chartbridge.writeback.deliver import Deliverer
+    from chartbridge.writeback.whereabouts import keep_watch
 
     clock = clock or SystemClock()
-    engine = Engine(Checker(live(), clock), Deliverer(live(), clock), clock, begin=begin_connection)
+    one_hub = OneHub(clock)
+    engine = Engine(
+        Checker(live(), clock, one_hub=one_hub),
+        Deliverer(live(), clock, one_hub=one_hub),
+        clock,
+        begin=begin_connection,
+        keep=lambda: keep_watch(clock),
+    )
     return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)))
 
 

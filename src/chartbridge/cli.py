@@ -41,11 +41,12 @@ def _sentence(error: Exception) -> str:
     from django.core.exceptions import ImproperlyConfigured
     from django.db.utils import OperationalError
 
+    from chartbridge.backup import CannotBackUp
     from chartbridge.pms.errors import PmsError
     from chartbridge.serve import CannotServe
 
     match error:
-        case Wrong() | CannotServe() | ImproperlyConfigured():
+        case Wrong() | CannotServe() | CannotBackUp() | ImproperlyConfigured():
             return str(error)
         case PmsError():
             return error.safe_message
@@ -95,6 +96,38 @@ def _migrate(_asked: argparse.Namespace) -> int:
     folder = bootstrap.make_data_folder()
     bootstrap.migrate()
     print(f"The tables are up to date (data folder {folder}).")
+    return 0
+
+
+def _backup(asked: argparse.Namespace) -> int:
+    from chartbridge.backup import back_up
+    from chartbridge.store.secrets import key_file
+
+    bootstrap.prepare()
+    size = back_up(Path(asked.file))
+    print(f"Wrote {asked.file} ({size / 1e6:.1f} MB).")
+    print(
+        f"The installation's key is not in it. Keep a copy of {key_file()} (or CHARTBRIDGE_KEY) somewhere else."
+    )
+    return 0
+
+
+def _restore(asked: argparse.Namespace) -> int:
+    from chartbridge.backup import restore
+    from chartbridge.store.secrets import key_file
+
+    bootstrap.prepare()
+    had_key = bool(os.environ.get("CHARTBRIDGE_KEY")) or key_file().exists()
+    aside = restore(Path(asked.file))
+    print(f"Put back {asked.file}.")
+    if aside:
+        print(f"What was here before is kept as {aside}.")
+    if not had_key:
+        print(
+            f"There was no key here. Put the old one at {key_file()} before you start, or enter the PMS's passwords "
+            "again under Settings > PMS Connection."
+        )
+    print("At the next start everything that waits is looked for in the chart before it is sent.")
     return 0
 
 
@@ -222,6 +255,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "sandbox", help="run a practice's PMS to write programs against: sandbox open-dental --help"
     )
+
+    command(
+        "backup", _backup, "copy this office's data into one file, while the hub works (not its key)"
+    ).add_argument("file", help="the new file")
+    command(
+        "restore", _restore, "put a backup in the place of this office's data; stop the hub first"
+    ).add_argument("file", help="what `chartbridge backup` has written")
 
     practice = command("create-practice", _create_practice, "make a practice and its owner")
     practice.add_argument("name")

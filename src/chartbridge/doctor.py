@@ -193,6 +193,12 @@ def _connection(each: Connection) -> Iterator[Finding]:
     for sentence in (each.hold, each.write_hold):
         if sentence:
             yield _bad("connection", sentence, "Look at the Health page.")
+    if each.standby_since:
+        yield _maybe(
+            "connection",
+            "Another Chartbridge writes to this practice: this one stands by and writes nothing.",
+            "If there should be only one, stop the one that is not needed.",
+        )
     if each.connector not in registry().manifests:
         yield _bad("connection", f"This version has no connector named {each.connector}.", "")
         return

@@ -51,7 +51,10 @@ class StreamOut(Schema):
 
 
 class HealthOut(Schema):
-    """How the practice's link is doing. `hold` and `write_hold` are sentences while something is stopped."""
+    """How the practice's link is doing. `hold` and `write_hold` are sentences while something is stopped.
+
+    `standing_by`: another hub writes to this practice; this one reads and waits.
+    """
 
     connected: bool
     pms: str
@@ -60,6 +63,7 @@ class HealthOut(Schema):
     writing_on: bool
     hold: str
     write_hold: str
+    standing_by: bool
     streams: list[StreamOut]
     writebacks: dict[str, int]
 
@@ -138,6 +142,7 @@ def health(request: HttpRequest) -> HealthOut:
             writing_on=False,
             hold="",
             write_hold="",
+            standing_by=False,
             streams=[],
             writebacks=counts,
         )
@@ -149,6 +154,7 @@ def health(request: HttpRequest) -> HealthOut:
         writing_on=link.writing_on,
         hold=link.hold,
         write_hold=link.write_hold,
+        standing_by=link.standby_since is not None,
         streams=[_stream_out(state) for state in streams.states(link.pk)],
         writebacks=counts,
     )

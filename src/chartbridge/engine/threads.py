@@ -92,7 +92,9 @@ class Pool(Protocol):
 
 
 class Engine:
-    """Gives every connection its turns. `begin` is called once per connection and process, before its checks.
+    """Gives every connection its turns.
+
+    `begin` is called once per connection and process, before its checks; `keep` every few seconds.
 
     Without `start` nothing runs by itself: whoever has `listen`ed calls `hand_out` and `keep_house` as time passes,
     and `workers` are its own.
@@ -107,12 +109,14 @@ class Engine:
         begin: Callable[[int], None] | None = None,
         connections: Callable[[], Sequence[int]] = tended,
         workers: Callable[[str, int], Pool] | None = None,
+        keep: Callable[[], None] = lambda: None,
     ) -> None:
         self._checker = checker
         self._deliverer = deliverer
         self._clock = clock
         self._begin = begin
         self._connections = connections
+        self._keep = keep
         self._timetable = Timetable()
         self._turn = threading.Condition()
         self._busy: dict[tuple[int, Lane], Job] = {}
@@ -297,6 +301,7 @@ class Engine:
             if now >= self._refresh_at:
                 self._refresh_at = now + REFRESH_EVERY
                 self._refresh()
+                self._keep()
             elif self._woken:
                 self._look_at_woken()
             _tidy_database(failed=False)

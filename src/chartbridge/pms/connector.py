@@ -96,5 +96,25 @@ class Connector(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holding:
+    """Whether this hub holds the practice; `taken_anew` where it did not do so without a gap since the last call."""
+
+    ours: bool
+    taken_anew: bool = False
+
+
+class HoldsPractice(Protocol):
+    """What a connector whose manifest claims `one_hub` can do besides."""
+
+    def hold_practice(self, name: str) -> Holding:
+        """Take the practice for this hub, or see that it still holds it, until `close` or until the line is lost.
+
+        Whoever asks under the same `name` on another line meanwhile does not get it. Writes nothing. Raises
+        `Unavailable` where the PMS can't be asked.
+        """
+        ...
+
+
 ConnectorFactory = Callable[[Settings, Clock], Connector]
 """What a connector's `connector.py` exports as `connect`."""

@@ -40,6 +40,21 @@ class Repeat(StrEnum):
     NEVER = "never"
 
 
+class OneHubClaim(StrEnum):
+    """Whether a second hub on another machine can be seen: by a lock on a session of the PMS, or not at all."""
+
+    SESSION = "session"
+    NO = "no"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OneHub:
+    """How the connector keeps two hubs from writing to one practice, and where it can't."""
+
+    how: OneHubClaim = OneHubClaim.NO
+    note: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
     """One value of a setting that is a choice."""
@@ -124,6 +139,7 @@ class Manifest:
     read_connections: int
     cannot: dict[str, str]
     proof: Proof
+    one_hub: OneHub = OneHub()
 
     def can_write(self, kind: CommandKind) -> bool:
         """Whether the command is declared."""
@@ -151,6 +167,7 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
         for name, body in _copies(raw.get("commands", {}))
     }
     limits = raw.get("limits", {})
+    one_hub = raw.get("one_hub", {})
     return Manifest(
         id=raw["id"],
         label=raw["label"],
@@ -168,6 +185,7 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
             run_against=tuple(raw["proof"]["run_against"]),
             not_run_against=tuple(raw["proof"]["not_run_against"]),
         ),
+        one_hub=OneHub(how=OneHubClaim(one_hub.get("how", "no")), note=one_hub.get("note", "")),
     )
 
 
@@ -179,3 +197,14 @@ def _setting(name: str, body: dict[str, Any]) -> Setting:
     choices = tuple(Choice(value=c["value"], label=c["label"]) for c in body.pop("choices", []))
     shown_when = dict(body.pop("shown_when", {}))
     return Setting(name=name, choices=choices, shown_when=shown_when, **body)
+
+
+def reaches(version: str, since: str) -> bool:
+    """Whether a PMS of this version has what came with `since`. An unknown version is given the benefit."""
+    if not since or not version:
+        return True
+    return _numbers(version) >= _numbers(since)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) if part.isdigit() else 0 for part in version.split(".")]

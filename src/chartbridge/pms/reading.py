@@ -73,6 +73,8 @@ class PmsIdentity:
 
     `highest` are numbers that only grow in a healthy PMS (e.g. {"signalod": 812}); one that falls is the sign
     of a restored backup. `busy` is a sentence while the PMS must be left alone (an update in progress).
+    `reads` says what each stream and command is read from, where tables are read: ability → column → its type
+    as the PMS says it, empty for a column that is not there. The core notices what changes of it.
     """
 
     vendor: str
@@ -83,3 +85,4 @@ class PmsIdentity:
     zone: str
     highest: dict[str, int] = field(default_factory=dict)
     busy: str = ""
+    reads: dict[str, dict[str, str]] = field(default_factory=dict)

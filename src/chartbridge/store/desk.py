@@ -13,6 +13,7 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import CommandClaim, Manifest
 from chartbridge.pms.registry import registry
+from chartbridge.store import observations
 from chartbridge.store.models import (
     Connection,
     Delivery,
@@ -63,6 +64,7 @@ class Desk:
     write_hold_code: str
     write_not_before: datetime | None
     write_failures: int
+    look_first_until: int
     provider_key: str
     version: str
     manifest: Manifest | None
@@ -109,6 +111,7 @@ def desk_of(link: Connection) -> Desk:
         write_hold_code=link.write_hold_code,
         write_not_before=link.write_not_before,
         write_failures=link.write_failures,
+        look_first_until=link.look_first_until,
         provider_key=link.provider_key,
         version=str(link.identity.get("version", "")),
         manifest=registry().manifests.get(link.connector),
@@ -153,13 +156,15 @@ def _lists(connection_id: int) -> dict[LookupKind, dict[str, Listed]]:
 
 
 def _paused(link: Connection) -> frozenset[str]:
-    """A command is paused while one of its writebacks stands parked for want of a right: derived, not kept."""
+    """A command is paused while one of its writebacks stands parked for want of a right, or while what it is
+    looked for in has vanished from the PMS: derived, not kept."""
+    lost = observations.paused(link.pk) & {str(kind) for kind in CommandKind}
     if not link.write_hold:
-        return frozenset()
+        return lost
     parked = Writeback.objects.filter(
         connection_id=link.pk, delivery=Delivery.PARKED, reason_code="unauthorised"
     )
-    paused = set(parked.values_list("command", flat=True).distinct())
+    paused = set(parked.values_list("command", flat=True).distinct()) | lost
     if (link.write_hold_code.partition(":")[2] or EVERYTHING) == EVERYTHING:
         paused.add(EVERYTHING)
     return frozenset(paused)

@@ -56,6 +56,12 @@ def start_anew(connection_id: int, code: str, who: str, now: datetime) -> bool:
     return True
 
 
+def known_version(connection_id: int) -> str:
+    """The PMS's version as it was last stored."""
+    identity = Connection.objects.values_list("identity", flat=True).get(pk=connection_id)
+    return str(identity.get("version", ""))
+
+
 def keep_identity(
     connection_id: int, identity: dict[str, Any], highest: dict[str, int], now: datetime
 ) -> None:

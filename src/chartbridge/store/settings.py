@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 from chartbridge.domain.activities import DOCUMENT_KINDS, NOTE_KINDS, ActivityKind
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import FlowStatus
+from chartbridge.store.board import STATUS_MOVE
 from chartbridge.store.database import writing
 from chartbridge.store.lookups import entries
 from chartbridge.store.models import (
@@ -200,6 +201,27 @@ def counts_since(connection_id: int, since: datetime) -> dict[str, KindCount]:
         )
         for row in rows
     }
+
+
+def in_use(connection: Connection) -> dict[tuple[LookupKind, str], list[str]]:
+    """Which entries of the PMS's lists are chosen, and by what: the kinds of writebacks that go by them.
+
+    A status that only says in which column a visit stands is used by nothing that is written.
+    """
+    uses: dict[tuple[LookupKind, str], list[str]] = {}
+    notes = NoteSetting.objects.filter(connection=connection, allow=True).values_list("kind", "note_type_key")
+    papers = DocumentSetting.objects.filter(connection=connection, write=True).values_list(
+        "kind", "document_type_key"
+    )
+    for lookup, chosen in ((LookupKind.NOTE_TYPES, notes), (LookupKind.DOCUMENT_TYPES, papers)):
+        for kind, key in chosen:
+            uses.setdefault((lookup, key), []).append(kind)
+            if connection.provider_key:
+                uses.setdefault((LookupKind.PROVIDERS, connection.provider_key), []).append(kind)
+    for row in StatusMapping.objects.filter(connection=connection):
+        users = uses.setdefault((LookupKind.APPOINTMENT_STATUSES, row.status_key), [])
+        users += [STATUS_MOVE] if row.writes else []
+    return uses
 
 
 def status_choices(connection_id: int) -> dict[str, StatusChoice]:

@@ -5,9 +5,11 @@ Must not be in it: doing it; the next check does.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.reading import Stream
-from chartbridge.store import holds, streams
+from chartbridge.store import holds, observations, streams
 from chartbridge.sync import brake
 
 
@@ -30,6 +32,15 @@ def resume_after_brake(connection_id: int, who: str) -> bool:
     Recorded in the audit trail. False where the connection was not held by the brake.
     """
     return holds.start_anew(connection_id, brake.CODE, who, SystemClock().now())
+
+
+def go_on_without(practice_id: int, observation_id: int, who: str, now: datetime) -> bool:
+    """A person has read of a change: it is put away, and what waited for that goes on. False if it was before."""
+    row = observations.put_away(practice_id, observation_id, who, now)
+    if row is None:
+        return False
+    streams.press(row.connection_id, [each for each in Stream if each.value in row.paused], "now", now)
+    return True
 
 
 def _which(stream: Stream | None) -> list[Stream]:

@@ -17,11 +17,13 @@ import structlog
 
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector
-from chartbridge.pms.errors import PmsError, Unavailable
+from chartbridge.pms.errors import PmsError, Unavailable, Unreadable
 from chartbridge.pms.reading import Stream
-from chartbridge.store import holds
+from chartbridge.store import holds, observations
 from chartbridge.store.database import drop_broken, writing
 from chartbridge.store.live_connectors import LiveConnectors
+from chartbridge.store.observations import Seen
+from chartbridge.store.one_hub import OneHub
 from chartbridge.store.streams import (
     clear_wanted,
     idle_row,
@@ -30,7 +32,7 @@ from chartbridge.store.streams import (
     save_idle,
 )
 from chartbridge.store.wake import Lane, listen
-from chartbridge.sync import brake
+from chartbridge.sync import brake, drift
 from chartbridge.sync.desks import NO_PASS, READING, Desk, Desks, Tended
 from chartbridge.sync.faults import LEAST_GAP_S, Fault, judge, place_of
 from chartbridge.sync.reading import SCAN_PIECE_S, begin_pass, read_changes, read_pass
@@ -41,6 +43,10 @@ log = structlog.get_logger("chartbridge.sync")
 IDENTIFY_EVERY_S = 600.0
 BUSY_EVERY_S = 30.0
 _OWN_CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+_PAUSED = (
+    "Something that was read before is no longer in the PMS's tables. Reading this waits until somebody has looked "
+    "at the change on the Health page."
+)
 _PASS_TRIES = 5
 _SCAN_AGAIN_S = 300.0
 _IDENTITIES_AT_ONCE = 50
@@ -74,8 +80,16 @@ class Due:
 class Checker:
     """Checks streams; one at a time per connection, whoever calls."""
 
-    def __init__(self, live: LiveConnectors, clock: Clock, *, budget_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        live: LiveConnectors,
+        clock: Clock,
+        *,
+        budget_s: float = 1.0,
+        one_hub: OneHub | None = None,
+    ) -> None:
         self._live = live
+        self._one_hub = one_hub or OneHub(clock)
         self._clock = clock
         self._budget_s = budget_s
         self._desks = Desks(clock)
@@ -152,7 +166,12 @@ class Checker:
         turn = None
         try:
             connector = self._live.of(desk.connection)
+            if tended.stream is Stream.LOOKUPS:
+                desk.identify_at = mono  # what the PMS is, is compared along with its lists
             self._identify_if_due(desk, connector, mono)
+            _refuse_if_paused(desk, tended)
+            if desk.connection.writing_on:
+                self._one_hub.ours(desk.connection, connector)
             turn = Turn(
                 desk=desk,
                 tended=tended,
@@ -189,8 +208,11 @@ class Checker:
         if identity.busy:
             raise _Busy(identity.busy)
         brake.look_at(connection.identity, connection.highest, identity)
+        if drift.identity_seen(connection, connector.manifest, identity, self._clock.now()):
+            desk.paused = observations.paused(connection.pk)
         if connection.hold_code == brake.BUSY:
             holds.let_go(connection, brake.BUSY, self._clock.now())
+            observations.record(connection, [Seen(what=drift.UPDATE, event="ended")], self._clock.now())
         skew = identity.server_now - self._clock.now()
         desk.skew = skew if abs(skew) >= _OWN_CLOCKS_MAY_DIFFER else timedelta(0)
         connection.identity = brake.as_known(identity)
@@ -297,6 +319,10 @@ class Checker:
         """Hold the connection. A busy PMS is asked again by itself; the brake waits for a person."""
         if (desk.connection.hold_code, desk.connection.hold) != (code, sentence):
             holds.hold(desk.connection, code, sentence, self._clock.now())
+            what = (drift.UPDATE, "began") if code == brake.BUSY else (drift.BRAKE, "stopped")
+            observations.record(
+                desk.connection, [Seen(what=what[0], event=what[1], paused=["all"])], self._clock.now()
+            )
             desk.setting_row = ()  # so that its end is noticed, however soon it comes
         desk.identify_at = self._clock.monotonic() + BUSY_EVERY_S
         return CheckOutcome(again=False, next_in=BUSY_EVERY_S, error_code=code)
@@ -304,6 +330,14 @@ class Checker:
     def _on_wake(self, _connection_id: int, lane: Lane) -> None:
         if lane is Lane.READ:
             self._desks.look_again()
+
+
+def _refuse_if_paused(desk: Desk, tended: Tended) -> None:
+    """Raise where something that the stream reads is no longer in the PMS and nobody has said to go on without."""
+    if tended.state.wanted:
+        desk.paused = observations.paused(desk.connection.pk)
+    if tended.stream.value in desk.paused:
+        raise Unreadable(_PAUSED, evidence="columns")
 
 
 class _Busy(Exception):

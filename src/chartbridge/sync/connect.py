@@ -11,7 +11,7 @@ from chartbridge.store.database import writing
 from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Connection
 from chartbridge.store.wake import Lane, wake
-from chartbridge.sync import brake
+from chartbridge.sync import brake, drift
 
 
 def start_connection(connection_id: int, clock: Clock | None = None) -> None:
@@ -41,13 +41,15 @@ def start_connection(connection_id: int, clock: Clock | None = None) -> None:
     with writing():
         highest = {**connection.highest, **identity.highest}
         holds.keep_identity(connection_id, brake.as_known(identity), highest, now)
-        moved = [
-            kind
+        drift.identity_seen(connection, connector.manifest, identity, now)
+        stored = {
+            kind: lookups.store_lookups(connection_id, kind, items, now)
             for kind, items in lists.items()
-            if items
-            and lookups.store_lookups(connection_id, kind, items, now)  # an empty one: see the checks
-        ]
-        if moved:
+            if items  # an empty one: see the checks
+        }
+        for kind, each in stored.items():
+            drift.list_seen(connection, kind, each.changes, now)
+        if any(each.moved for each in stored.values()):
             streams.notice(connection.practice_id, "settings", [], now)
         wake(connection_id, Lane.READ)
         wake(connection_id, Lane.WRITE)

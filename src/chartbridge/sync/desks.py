@@ -16,6 +16,7 @@ from chartbridge.domain.clock import Clock
 from chartbridge.pms.manifest import StreamClaim
 from chartbridge.pms.reading import Stream
 from chartbridge.pms.registry import registry
+from chartbridge.store import observations
 from chartbridge.store import streams as rows
 from chartbridge.store.models import Connection, StreamState
 from chartbridge.sync.brake import BUSY
@@ -76,6 +77,7 @@ class Desk:
         self.attempt_at = 0.0
         self.stale = False
         self.lookups_seen: dict[str, int] = {}
+        self.paused: frozenset[str] = frozenset()
         self.setting_row: tuple[object, ...] = ()
         self.rows: frozenset[str] = frozenset()
 
@@ -149,6 +151,7 @@ class Desks:
         other_settings = connection.settings_version != desk.connection.settings_version
         desk.connection = connection
         desk.lookups_seen.clear()
+        desk.paused = observations.paused(connection.pk)
         self._seat(desk, states[connection.pk], mended=other_settings)
         desk.identify_at = desk.attempt_at = 0.0
 
@@ -158,8 +161,10 @@ class Desks:
             return
         connections, states = rows.load(wanted)
         setting_rows = {row[0]: row for row in rows.setting_rows(wanted)[1]}
+        paused = observations.paused_of(wanted)
         for pk, connection in connections.items():
             desk = Desk(connection)
+            desk.paused = paused.get(pk, frozenset())
             desk.setting_row = setting_rows.get(pk, ())
             self._seat(desk, states[pk], mended=False)
             self._desks.setdefault(pk, desk)

@@ -11,7 +11,7 @@ from chartbridge.pms.reading import Stream
 from chartbridge.store import lookups, streams
 from chartbridge.store.database import writing
 from chartbridge.store.wake import Lane, wake
-from chartbridge.sync import brake
+from chartbridge.sync import brake, drift
 from chartbridge.sync.turns import WORDS, Turn
 
 _MAY_EMPTY = 3
@@ -46,7 +46,9 @@ def _read_lookup(turn: Turn, kind: LookupKind) -> None:
     if living >= _MAY_EMPTY and not turn.tended.state.sweep_agreed:
         raise brake.mass_removal(WORDS[Stream.LOOKUPS], living, living)
     with writing():
-        moved = lookups.store_lookups(pk, kind, items, now)
+        stored = lookups.store_lookups(pk, kind, items, now)
+        moved = stored.moved
+        drift.list_seen(desk.connection, kind, stored.changes, now)
         if moved:
             streams.save_progress(turn.tended.state, {"last_change_at": now})
             streams.notice(desk.connection.practice_id, "settings", [], now)

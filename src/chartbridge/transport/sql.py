@@ -29,6 +29,10 @@ _ALLOWED = re.compile(r"\s*(SELECT|SHOW|SET\s+SESSION)\b", re.IGNORECASE)
 _NEVER = re.compile(
     r";|\bINTO\s+(OUTFILE|DUMPFILE|@)|\bFOR\s+UPDATE\b|\bLOCK\s+IN\b|\bGET_LOCK\s*\(", re.IGNORECASE
 )
+IDLE_S = 90
+"""After so much silence the server ends a session that holds a lock."""
+_CANNOT_LOCK = frozenset({1235, 1305, 4199})
+"""A server that has no locks of this kind (a cluster, or something else that speaks the protocol)."""
 _LOST = frozenset({0, 2006, 2013, 2014, 2055})
 _SESSION = (
     "SET SESSION TRANSACTION READ ONLY",  # MySQL 5.6.5 and newer
@@ -70,6 +74,7 @@ class Sql:
         self._lock = threading.Lock()
         self._line: pymysql.connections.Connection[Any] | None = None
         self._cursor: Cursor | None = None
+        self._locks_of = 0
         self.opened = 0  # how often a session was set up; whoever caches what a session showed compares it
 
     def rows(self, statement: str, args: Sequence[object] = ()) -> Rows:
@@ -87,11 +92,47 @@ class Sql:
                         return self._again(statement, args)
                 raise self._named(code) from None
 
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return self._address.database
+
     def timed(self, statement: str, args: Sequence[object] = ()) -> tuple[Rows, float]:
         """Like `rows`, with the seconds that it took."""
         began = time.perf_counter()
         rows = self.rows(statement, args)
         return rows, time.perf_counter() - began
+
+    def hold(self, name: str) -> tuple[bool, bool]:
+        """Hold a lock of that name on the session: whether it is held, and whether it was taken just now.
+
+        It is gone with the session. A session that says nothing for a while is ended by the server, so that one
+        whose other end has died does not hold it for hours.
+        """
+        with self._lock:
+            try:
+                return self._hold(name)
+            except (pymysql.Error, OSError) as error:
+                code = code_of(error)
+                if code in _CANNOT_LOCK:
+                    return True, False
+                if code in _LOST or isinstance(error, OSError | pymysql.InterfaceError):
+                    self._drop()
+                raise self._named(code) from None
+
+    def _hold(self, name: str) -> tuple[bool, bool]:
+        fresh = self._cursor is None or self._locks_of != self.opened
+        cursor = self._cursor or self._open()
+        if not fresh:
+            cursor.execute("SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))
+            if cursor.fetchall() == (("1",),):
+                return True, False
+        cursor.execute(f"SET SESSION wait_timeout = {IDLE_S}")
+        # A session that has just been closed may take a moment to let go.
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (name, 1 if fresh else 0))
+        held = cursor.fetchall() == (("1",),)
+        self._locks_of = self.opened
+        return held, held
 
     def close(self) -> None:
         """Let the connection go."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from chartbridge.store.accounts import attention_count
+from chartbridge.store.board import front_connection
 from chartbridge.store.models import Role
 from chartbridge.web.access import StaffRequest, may, needs
 
@@ -27,6 +28,7 @@ class SideItem:
     icon: str
     current: bool
     count: int = 0
+    chip: str = ""
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -60,9 +62,20 @@ def _sidebar(request: HttpRequest, practice_id: int) -> list[SideItem]:
             icon=icon,
             current=request.path.startswith(url),
             count=attention_count(practice_id) if name == "writebacks" else 0,
+            chip=_health(practice_id) if name == "health" else "",
         )
         for name, label, icon in rows
     ]
+
+
+def _health(practice_id: int) -> str:
+    """A word beside Health while something there needs to be known on every page."""
+    connection = front_connection(practice_id)
+    if connection is None or not connection.on:
+        return ""
+    if connection.hold:
+        return _("Stopped")
+    return _("Stands by") if connection.standby_since else ""
 
 
 @require_POST

@@ -29,6 +29,7 @@ from chartbridge.store.webhooks import trouble
 from chartbridge.sync.buttons import resume_after_brake
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.changes import changes_for, history_for
 from chartbridge.web.toasts import with_toast
 
 LABELS: dict[str, str | Promise] = {
@@ -167,6 +168,8 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "patients_held": patients,
         "appointments_held": appointments,
         "braked": connection.hold_code == BRAKE,
+        "changes": changes_for(connection),
+        "history": history_for(connection),
         "identity": connection.identity,
         "clock": (clock := _clock(connection.identity)),
         "clock_agrees": clock is not None and abs(clock) <= CLOCK_AGREES_S,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from chartbridge.web import compose, files, flow, frame, health, live, patient, patients, writebacks
+from chartbridge.web import changes, compose, files, flow, frame, health, live, patient, patients, writebacks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="flow"), name="home"),
@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health.page, name="health"),
     path("health/state/", health.state, name="health-state"),
     path("health/resume/", health.resume, name="health-resume"),
+    path("health/changes/<int:change>/", changes.put_away, name="change-put-away"),
     # settings, people, first run
     path("", include("chartbridge.web.settings.urls")),
 ]

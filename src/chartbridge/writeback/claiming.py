@@ -59,6 +59,7 @@ def case_of(row: Row, patient: bool | None) -> Case:
         patient=True if row.kind == APPOINTMENT_STATUS else patient,
         created_at=row.created_at,
         sent_before=True,
+        status_key=row.payload.get("status_key", "") if row.kind == APPOINTMENT_STATUS else "",
     )
 
 

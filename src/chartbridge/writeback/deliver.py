@@ -24,11 +24,12 @@ from chartbridge.store.deliveries import Moving, Row
 from chartbridge.store.desk import Desk, desk_of, set_backoff, set_write_hold
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
+from chartbridge.store.one_hub import OneHub
 from chartbridge.store.writing_due import Pending, pending
 from chartbridge.writeback.claiming import Claimer
 from chartbridge.writeback.commands import command_of
-from chartbridge.writeback.look import Looker
-from chartbridge.writeback.outcomes import Hold, Outcome, after_write
+from chartbridge.writeback.look import CANT_ASK, Looker, ask
+from chartbridge.writeback.outcomes import NOT_SENT, Hold, Outcome, after_first_look, after_write
 from chartbridge.writeback.recover import left_behind
 from chartbridge.writeback.sending import Job, send
 from chartbridge.writeback.states import Event
@@ -45,6 +46,8 @@ READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
 _RENEW_AFTER = 15.0
+STAND_BY = 3.0
+"""Seconds between two looks whether another hub has gone, or whether the PMS can be asked again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +87,7 @@ class Deliverer:
         clock: Clock,
         *,
         pool: Executor | None = None,
+        one_hub: OneHub | None = None,
         at_step: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self._live = live
@@ -92,6 +96,7 @@ class Deliverer:
         self._holder = leases.new_holder()
         self._busy: set[int] = set()
         self._guard = threading.Lock()
+        self._one_hub = one_hub or OneHub(clock)
         self._step = at_step
         self._looker = Looker(clock, at_step)
         self._claimer = Claimer()
@@ -103,7 +108,8 @@ class Deliverer:
         """Return when each of these connections next has something to do; those with nothing are left out."""
         now = self._clock.now()
         times = {each.connection_id: self._due_at(each, now) for each in pending(connection_ids)}
-        return {connection_id: at for connection_id, at in times.items() if at is not None}
+        found = {connection_id: at for connection_id, at in times.items() if at is not None}
+        return found | {each: now for each in times if self._one_hub.overdue(each)}
 
     def deliver(self, connection_id: int, budget_s: float = 1.0) -> DeliverOutcome:
         """Deliver for about `budget_s` seconds. Safe to call at any time and from any thread."""
@@ -121,16 +127,42 @@ class Deliverer:
         turn = self._begin(connection_id, budget_s)
         if turn is None:
             return DeliverOutcome(again=False, next_in=None)
+        ours = self._is_ours(turn)
         work = next(iter(pending([connection_id])), None)
-        if work and (work.left_behind or work.freed or (work.sendable and not self._waits(turn))):
+        if ours and work and (work.left_behind or work.freed or (work.sendable and not self._waits(turn))):
             self._drain(turn)
             if turn.elsewhere:
                 return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
-        more = self._has_more(turn)
+        more = ours and self._has_more(turn)
         if not more or self._read_back_presses(connection_id) or self._long_since_look(connection_id):
             self._look(turn)
-            more = self._has_more(turn)
+            more = ours and self._has_more(turn)
+        if not ours:
+            return DeliverOutcome(again=False, next_in=STAND_BY)
         return self._end(turn, more)
+
+    def _is_ours(self, turn: _Turn) -> bool:
+        """Whether this hub may write to the practice. Where the PMS can't say so, nothing is written."""
+        try:
+            ours = self._one_hub.ours(turn.link, turn.connector)
+        except PmsError:
+            return False
+        if ours:  # having just taken over, there may be something to wait or look for
+            fresh = Connection.objects.values_list("look_first_until", "write_not_before")
+            until, turn.not_before = fresh.get(pk=turn.link.pk)
+            turn.desk = replace(turn.desk, look_first_until=until)
+        return ours
+
+    def _may_send(self, turn: _Turn) -> bool:
+        """Asked before each request: the lease and the practice are still this deliverer's."""
+        if self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN:
+            return False
+        try:
+            ours = self._one_hub.ours(turn.link, turn.connector)
+        except PmsError:
+            ours = False
+        turn.stopped = turn.stopped or not ours
+        return ours
 
     def _begin(self, connection_id: int, budget_s: float) -> _Turn | None:
         link = Connection.objects.select_related("practice").filter(pk=connection_id).first()
@@ -232,7 +264,7 @@ class Deliverer:
         set_backoff(turn.desk.connection_id, until=turn.not_before, failures=turn.failures)
 
     def _send(self, turn: _Turn, claimed: Sequence[Row]) -> None:
-        jobs = self._jobs(turn, claimed)
+        jobs = self._jobs(turn, self._not_there_yet(turn, claimed))
         parallel = max(self._parallel(turn.desk, row) for row in claimed)
         began = kept_at = self._clock.monotonic()
         self._step("before_sending")
@@ -241,7 +273,7 @@ class Deliverer:
             jobs,
             parallel=parallel,
             pool=self._pool,
-            may_send=lambda: self._clock.monotonic() - turn.leased_at < leases.SEND_WITHIN,
+            may_send=lambda: self._may_send(turn),
         )
         for row, answer in answers:
             self._step("answered")
@@ -251,6 +283,29 @@ class Deliverer:
                 kept_at = self._clock.monotonic()
         quick = self._clock.monotonic() - began < QUICK
         turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
+
+    def _not_there_yet(self, turn: _Turn, claimed: Sequence[Row]) -> Sequence[Row]:
+        """Of what another copy of this store may have sent, leave out what is in the chart already."""
+        doubtful = [row for row in claimed if row.id <= turn.desk.look_first_until]
+        if not doubtful:
+            return claimed
+        self._step("before_looking_first")
+        try:
+            commands = [command_of(row, turn.desk, to_send=False) for row in doubtful]
+            found = ask(turn.connector, commands)
+        except CANT_ASK as error:
+            away = error if isinstance(error, Unavailable) else Unavailable(error.safe_message)
+            now = self._clock.now()
+            turn.finished += [after_write(row, turn.desk, NOT_SENT, now) for row in claimed[1:]]
+            turn.finished.append(after_write(claimed[0], turn.desk, away, now))
+            return ()
+        kept: set[int] = {row.id for row in claimed}
+        for row, answer in zip(doubtful, found, strict=True):
+            outcome = after_first_look(row, turn.desk, answer, self._clock.now())
+            if outcome:
+                turn.finished.append(outcome)
+                kept.discard(row.id)
+        return [row for row in claimed if row.id in kept]
 
     def _jobs(self, turn: _Turn, claimed: Sequence[Row]) -> list[Job]:
         jobs: list[Job] = []

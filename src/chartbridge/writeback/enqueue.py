@@ -128,7 +128,14 @@ def _status_row(desk: Desk, patient_key: str, now: datetime) -> Writeback:
 
 def _judge_status(row: Writeback, desk: Desk, now: datetime) -> Event:
     # A visit may stand on the board before its patient was read; the PMS knows him all the same.
-    case = Case(kind=row.kind, command=row.command, patient_key=row.patient_key, patient=True, created_at=now)
+    case = Case(
+        kind=row.kind,
+        command=row.command,
+        patient_key=row.patient_key,
+        patient=True,
+        created_at=now,
+        status_key=row.payload.get("status_key", ""),
+    )
     verdict = judge(desk, case, now)
     after = move(NEW, verdict.event)
     assert after.delivery is not None

@@ -25,7 +25,7 @@ from chartbridge.writeback.sentences import sentence
 WHO = "chartbridge"
 AT_ONCE = 500
 _LONGEST = 60.0
-_CANT_ASK = (Unavailable, Uncertain, Unauthorised, Misconfigured)
+CANT_ASK = (Unavailable, Uncertain, Unauthorised, Misconfigured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Looker:
         commands = [command_of(row, desk, to_send=False) for row in rows]
         self._step("before_looking")
         try:
-            found = _ask(connector, commands)
-        except _CANT_ASK as error:
+            found = ask(connector, commands)
+        except CANT_ASK as error:
             self._wait(desk, rows, error)
             return False
         self._step("looked")
@@ -98,10 +98,11 @@ class Looker:
             deliveries.say_why([row.id for row in rows], code="cannot_look", reason=reason)
 
 
-def _ask(connector: Connector, commands: Sequence[Command]) -> Sequence[Receipt | Exception | None]:
+def ask(connector: Connector, commands: Sequence[Command]) -> Sequence[Receipt | Exception | None]:
+    """Look for all of them. Raises only where the PMS can't be asked at all."""
     try:
         return connector.landed_all(commands)
-    except _CANT_ASK:
+    except CANT_ASK:
         raise
     except Exception:  # one of them can't be looked for; the others must not suffer for it
         return [_ask_one(connector, command) for command in commands]
@@ -110,7 +111,7 @@ def _ask(connector: Connector, commands: Sequence[Command]) -> Sequence[Receipt 
 def _ask_one(connector: Connector, command: Command) -> Receipt | Exception | None:
     try:
         return connector.landed(command)
-    except _CANT_ASK:
+    except CANT_ASK:
         raise
     except Exception as error:  # judged by its class
         return error

@@ -80,6 +80,23 @@ def after_write(row: Row, desk: Desk, answer: Answer, now: datetime) -> Outcome:
     return handle(row, desk, answer, now)
 
 
+def after_first_look(
+    row: Row, desk: Desk, found: Receipt | Exception | None, now: datetime
+) -> Outcome | None:
+    """Return what follows from a look before the first sending, or None where it is to be sent.
+
+    `row` stands at `sending`; another copy of this store may have sent it.
+    """
+    if isinstance(found, Exception):
+        return Outcome(changes=(not_understood(row, found),))
+    if found is not None:
+        return Outcome(changes=(_shown(row, desk, found, now, Event.FIND),))
+    claim = desk.claim(row.command)
+    if claim is not None and claim.repeat is Repeat.NEVER:
+        return Outcome(changes=(_parked(row, "uncertain", sentence("uncertain", pms=desk.pms)),))
+    return None
+
+
 def after_look(
     row: Row, desk: Desk, found: Receipt | None, now: datetime, restarts: int
 ) -> tuple[Change, ...]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
 from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.manifest import reaches
 from chartbridge.store.desk import Box, Desk, Listed
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event
@@ -33,6 +34,7 @@ class Case:
     created_at: datetime
     size: int | None = None
     sent_before: bool = False
+    status_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,17 +62,6 @@ def judge(desk: Desk, case: Case, now: datetime, *, as_if_allowed: bool = False)
 def kind_label(kind: str) -> str:
     """Return what a settings page calls the kind."""
     return "Appointment status" if kind == APPOINTMENT_STATUS else ActivityKind(kind).traits.label
-
-
-def reaches(version: str, since: str) -> bool:
-    """Whether a PMS of this version has what came with `since`. An unknown version is given the benefit."""
-    if not since or not version:
-        return True
-    return _numbers(version) >= _numbers(since)
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) if part.isdigit() else 0 for part in version.split(".")]
 
 
 def _verdict(event: Event, code: str, desk: Desk, case: Case, **words: object) -> Verdict:
@@ -129,6 +120,13 @@ def _typed(desk: Desk, case: Case) -> Verdict | None:
     return None if chosen.usable else _verdict(Event.PARK, f"{what}_gone", desk, case, type=chosen.name)
 
 
+def _status(desk: Desk, case: Case) -> Verdict | None:
+    if not case.status_key:
+        return None
+    chosen = _chosen(desk, LookupKind.APPOINTMENT_STATUSES, case.status_key)
+    return None if chosen.usable else _verdict(Event.PARK, "status_gone", desk, case, status=chosen.name)
+
+
 def _patient(desk: Desk, case: Case) -> Verdict | None:
     if case.patient is None:
         return _verdict(Event.HOLD, "unknown_patient", desk, case)
@@ -151,4 +149,4 @@ _TYPES = {
     CommandKind.ADD_NOTE.value: LookupKind.NOTE_TYPES,
     CommandKind.ADD_DOCUMENT.value: LookupKind.DOCUMENT_TYPES,
 }
-_RULES: tuple[Rule, ...] = (_supported, _file, _patient, _switched_on, _provider, _typed)
+_RULES: tuple[Rule, ...] = (_supported, _file, _patient, _switched_on, _provider, _typed, _status)

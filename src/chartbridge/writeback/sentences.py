@@ -27,6 +27,10 @@ SENTENCES: Final[dict[str, str]] = {
     "document_type_gone": (
         "The Document Type “{type}” for {kind} is no longer in {pms}. Choose another one and send what waits."
     ),
+    "status_gone": (
+        "The status “{status}” is no longer in use in {pms}. Choose on the Statuses page what a move sets instead, "
+        "and move the patient again."
+    ),
     "unknown_patient": (
         "There is no patient {patient} in what was read from {pms}. It is written as soon as the patient appears; "
         "if the number is wrong, dismiss this."

@@ -26,7 +26,9 @@ class Event(StrEnum):
     LOSE = "lose"  # the answer was lost
     RESTART = "restart"  # the process ended while it was being sent
     REFUSE = "refuse"  # the PMS said no
-    FIND = "find"  # looked after a lost answer: it is there
+    FIND = (
+        "find"  # looked after a lost answer, or before sending what another copy may have sent: it is there
+    )
     ABSENT = "absent"  # looked after a lost answer: it provably is not
     SEE = "see"  # read back
     MISS = "miss"  # taken, and still not to be found
@@ -101,6 +103,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (SENDING, _E.RESTART): UNCERTAIN,
     (SENDING, _E.REFUSE): REFUSED,
     (SENDING, _E.PARK): PARKED,
+    (SENDING, _E.FIND): DONE,
     (UNCERTAIN, _E.FIND): DONE,
     (UNCERTAIN, _E.ABSENT): QUEUED,
     (UNCERTAIN, _E.PARK): PARKED,

@@ -193,15 +193,19 @@ def test_a_missing_needed_column_is_named(myisam_rig: OpenDentalRig) -> None:
         rig.db.run("ALTER TABLE appointment RENAME COLUMN SomethingElse TO Confirmed")
 
 
-def test_columns_that_change_under_the_reader_are_looked_up_again(myisam_rig: OpenDentalRig) -> None:
+def test_a_column_that_vanishes_under_the_reader_is_told_before_anything_is_read_without_it(
+    myisam_rig: OpenDentalRig,
+) -> None:
     rig = myisam_rig
     connector = rig.connect()
     cursor = read_on(connector, Stream.PATIENTS, None).cursor
     rig.db.run("ALTER TABLE patient RENAME COLUMN TxtMsgOk TO SomethingElse")
     try:
         rig.edit_patient(rig.patient_of_today())
-        with pytest.raises(Unreadable):
-            connector.read(Stream.PATIENTS, cursor)
+        for _ in range(2):
+            with pytest.raises(Unreadable, match=r"patient\.TxtMsgOk"):
+                connector.read(Stream.PATIENTS, cursor)
+        assert connector.identify().reads["patients"]["patient.TxtMsgOk"] == ""
         assert rig.patient_of_today() in read_on(connector, Stream.PATIENTS, cursor).keys
     finally:
         rig.db.run("ALTER TABLE patient RENAME COLUMN SomethingElse TO TxtMsgOk")

@@ -31,7 +31,7 @@ from chartbridge.connectors.open_dental.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.commands import Command, Receipt
-from chartbridge.pms.connector import Connector, Finding, Settings
+from chartbridge.pms.connector import Connector, Finding, Holding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError, Unreadable
 from chartbridge.pms.manifest import Manifest, load_manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Stream
@@ -76,6 +76,7 @@ class OpenDental:
     def lookups(self, kind: LookupKind) -> Sequence[LookupItem]:
         parts = self._open()
         if parts.database is not None:
+            parts.database.demand(Stream.LOOKUPS.value)
             return lists.from_database(parts.database, kind)
         return lists.from_api(parts.needed_api(), kind)
 
@@ -90,8 +91,9 @@ class OpenDental:
             try:
                 return parts.read_database(stream, cursor, thorough=thorough)
             except Unreadable:
-                parts.database.forget()  # perhaps the tables were changed by an update
-                raise
+                if not parts.database.reshaped():  # were the tables changed under the reader?
+                    raise
+                return parts.read_database(stream, cursor, thorough=thorough)
         raise Unreadable("Lists are read as lookups, not as a stream.", evidence="stream lookups")
 
     def write(self, command: Command) -> Receipt:
@@ -106,12 +108,24 @@ class OpenDental:
         if not commands:
             return []
         if parts.database is not None:
-            return DatabaseLooker(parts.database).landed_all(commands)
+            try:
+                return _looked(parts.database, commands)
+            except Unreadable:
+                if not parts.database.reshaped():
+                    raise
+                return _looked(parts.database, commands)
         return ApiLooker(parts.needed_api(), parts.writer()).landed_all(commands)
 
     def open_file(self, ref: str) -> bytes:
         parts = self._open()
         return Images(parts.share, parts.database, parts.api).open(ref)
+
+    def hold_practice(self, name: str) -> Holding:
+        parts = self._open()
+        if parts.database is None:
+            return Holding(ours=True)
+        ours, anew = parts.database.hold(name)
+        return Holding(ours=ours, taken_anew=anew)
 
     def close(self) -> None:
         with self._lock:
@@ -156,6 +170,8 @@ class _Parts:
 
     def read_database(self, stream: Stream, cursor: str | None, *, thorough: bool) -> Page:
         """One page of a stream from the database."""
+        assert self.database is not None
+        self.database.demand(stream.value)
         if stream in SCHEDULE:
             return self._schedule.read(stream, cursor, thorough=thorough)
         if stream is Stream.PATIENTS:
@@ -210,7 +226,14 @@ def _identity_of(database: Database) -> PmsIdentity:
         zone=zone or zone_name(now.offset),
         highest=highest,
         busy=UPDATING if found.get("UpdateInProgressOnComputerName", "").strip() else "",
+        reads=database.reads(),
     )
+
+
+def _looked(database: Database, commands: Sequence[Command]) -> list[Receipt | None]:
+    for kind in {each.kind for each in commands}:
+        database.demand(kind.value)
+    return DatabaseLooker(database).landed_all(commands)
 
 
 def zone_name(offset: timedelta) -> str:

@@ -5,12 +5,13 @@ Runs the named statements. Must not be in it: what a row means (codec), which ro
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.codec import moment
-from chartbridge.connectors.open_dental.statements import REQUIRED, compiled, keys
+from chartbridge.connectors.open_dental.statements import FIELDS, READ_FROM, REQUIRED, compiled, keys
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
 from chartbridge.transport.sql import Rows, Sql
@@ -45,6 +46,9 @@ class Database:
         self._session = 0
         self.columns: Mapping[str, frozenset[str]] = {}
         self.indexes: Mapping[tuple[str, str], str] = {}
+        self.types: Mapping[str, str] = {}
+        self.lacking: Mapping[str, Sequence[str]] = {}
+        self._told: Mapping[str, str] = {}  # the types as the core was last told of them
         self.random_keys = False
 
     def rows(self, name: str, args: Sequence[object] = (), *, among: Iterable[str] | None = None) -> Rows:
@@ -83,9 +87,64 @@ class Database:
         self._look()
         return (table, column.lower()) in self.indexes
 
+    def hold(self, name: str) -> tuple[bool, bool]:
+        """Hold a lock of that name on this office's database: whether it is held, and whether since just now."""
+        place = hashlib.sha256(f"{self._sql.database}\n{name}".lower().encode()).hexdigest()[:32]
+        return self._sql.hold(f"chartbridge:{place}")  # at most 64 characters
+
     def forget(self) -> None:
         """Look the columns up again at the next use: the tables may have been changed by an update."""
         self._session = 0
+
+    def reshaped(self) -> bool:
+        """Look anew; whether the tables are other than they were when they were last looked at."""
+        before = self.types, self.indexes
+        self.forget()
+        self._look()
+        return before != (self.types, self.indexes)
+
+    def reads(self) -> dict[str, dict[str, str]]:
+        """What each ability is read from, looked up anew: its columns and their types, '' for one that is missing."""
+        self.forget()
+        self._look()
+        self._told = self.types
+        found: dict[str, dict[str, str]] = {}
+        for ability, names in READ_FROM.items():
+            for table, fields in (FIELDS[name] for name in names):
+                for each in fields:
+                    kind = self.types.get(f"{table}.{each.lower()}", "")
+                    found.setdefault(ability, {})[f"{table}.{each}"] = kind
+        return found
+
+    def demand(self, ability: str) -> None:
+        """Raise `Unreadable` where something is missing without which an ability's tables can't be read.
+
+        Also where something vanished that the core does not know of yet: it decides whether to go on without.
+        """
+        self._look()
+        vanished = self._vanished(ability)
+        if vanished:
+            raise Unreadable(
+                "Open Dental's tables were changed; what was read before is no longer there: "
+                + ", ".join(vanished),
+                evidence=", ".join(vanished),
+            )
+        tables = {FIELDS[name][0] for name in READ_FROM.get(ability, ())} | {"preference"}
+        lacking = [name for table in sorted(tables) for name in self.lacking.get(table, ())]
+        if lacking:
+            raise Unreadable(
+                "Open Dental's database lacks something that is needed, so this can't be read in this version: "
+                + ", ".join(lacking)
+                + ". If the database user may not see every table, give it the SELECT right on the whole database.",
+                evidence=", ".join(lacking),
+            )
+
+    def _vanished(self, ability: str) -> list[str]:
+        if self._told is self.types:
+            return []
+        read = [(FIELDS[name][0], field) for name in READ_FROM.get(ability, ()) for field in FIELDS[name][1]]
+        names = [f"{table}.{field}" for table, field in read]
+        return [name for name in names if name.lower() in self._told and name.lower() not in self.types]
 
     def close(self) -> None:
         self._sql.close()
@@ -101,13 +160,17 @@ class Database:
             return
         plain = compiled({}, {})
         columns: dict[str, set[str]] = {}
-        for table, column in self._sql.rows(plain["columns"]):
+        types: dict[str, str] = {}
+        for table, column, kind in self._sql.rows(plain["columns"]):
             columns.setdefault(table or "", set()).add((column or "").lower())
+            types[f"{table}.{(column or '').lower()}"] = kind or "?"
         indexes = {
             (table or "", (column or "").lower()): index or ""
             for table, column, index in self._sql.rows(plain["indexes"])
         }
-        _demand(columns)
+        self.lacking = _lacking(columns)
+        self.types = types
+        self._told = self._told or types
         self.columns = {table: frozenset(names) for table, names in columns.items()}
         self.indexes = indexes
         self._statements = compiled(self.columns, self.indexes)
@@ -115,8 +178,8 @@ class Database:
         self.random_keys = self.preferences(["RandomPrimaryKeys"]).get("RandomPrimaryKeys") == "1"
 
 
-def _demand(columns: Mapping[str, set[str]]) -> None:
-    """Raise where the tables can't be Open Dental's."""
+def _lacking(columns: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    """What is missing, by table. Raises where the tables can't be Open Dental's."""
     missing = [table for table in REQUIRED if table not in columns]
     if len(missing) > len(REQUIRED) // 2:
         raise Misconfigured(
@@ -124,20 +187,12 @@ def _demand(columns: Mapping[str, set[str]]) -> None:
             "Check the database name and give the user the SELECT right.",
             setting="db_name",
         )
-    lacking = missing + [
-        f"{table}.{column}"
-        for table, names in REQUIRED.items()
-        if table in columns
-        for column in names
-        if column.lower() not in columns[table]
-    ]
-    if lacking:
-        raise Unreadable(
-            "Open Dental's database lacks something that is needed, so this version can't be read: "
-            + ", ".join(lacking)
-            + ". If the database user may not see every table, give it the SELECT right on the whole database.",
-            evidence=", ".join(lacking),
-        )
+    lacking = {table: [table] for table in missing}
+    for table, names in REQUIRED.items():
+        if table in columns:
+            absent = [f"{table}.{name}" for name in names if name.lower() not in columns[table]]
+            lacking |= {table: absent} if absent else {}
+    return lacking
 
 
 def server_time(row: Sequence[str | None]) -> ServerTime:

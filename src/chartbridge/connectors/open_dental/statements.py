@@ -40,7 +40,7 @@ _CRC = (
 
 STATEMENTS: dict[str, str] = {
     "columns": (
-        "SELECT LOWER(TABLE_NAME), COLUMN_NAME FROM information_schema.columns "
+        "SELECT LOWER(TABLE_NAME), COLUMN_NAME, COLUMN_TYPE FROM information_schema.columns "
         "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({tables})"
     ),
     "indexes": (
@@ -158,6 +158,17 @@ FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "operatory": ("operatory", OPERATORY_FIELDS),
     "log": ("securitylog", LOG_FIELDS),
     "commlog": ("commlog", COMMLOG_FIELDS),
+}
+# what each ability is read from, by the names of FIELDS; commands are looked for there
+READ_FROM: dict[str, tuple[str, ...]] = {
+    "appointment_status": ("appointment", "history"),
+    "appointments": ("appointment", "history"),
+    "patients": ("patient", "log"),
+    "photos": ("document", "log"),
+    "documents": ("document", "log"),
+    "lookups": ("definition", "provider", "operatory"),
+    "add_note": ("commlog",),
+    "add_document": ("document",),
 }
 # without these a table can't be used at all; any other column is read as '' where it is missing
 REQUIRED: dict[str, tuple[str, ...]] = {

@@ -19,6 +19,8 @@ from chartbridge.store.models.mirror import (
     Notice,
     StatusSighting,
 )
+from chartbridge.store.models.observation import Observation, PmsShape
+from chartbridge.store.models.place import StorePlace
 from chartbridge.store.models.webhook import MessageState, WebhookEndpoint, WebhookMessage
 from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent, WriteLease
 
@@ -40,11 +42,14 @@ __all__ = [
     "MirrorPhoto",
     "NoteSetting",
     "Notice",
+    "Observation",
+    "PmsShape",
     "Practice",
     "Role",
     "Seen",
     "StatusMapping",
     "StatusSighting",
+    "StorePlace",
     "StreamState",
     "User",
     "WebhookEndpoint",

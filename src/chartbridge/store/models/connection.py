@@ -21,6 +21,9 @@ class Connection(models.Model):
 
     `highest` are the numbers that only grow (signals, keys), kept for the brake. `hold` is a sentence while
     nothing may be read or written (brake, update in progress, wrong setting), `hold_code` names its cause.
+    Writebacks up to the number `look_first_until` may have been sent by another copy of this store: each is
+    looked for before it is sent. `standby_since` is set while another hub writes to this practice.
+    `rereading`: a person released the brake, and nothing is written until the patients were read anew.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="connections")
@@ -40,6 +43,9 @@ class Connection(models.Model):
     write_hold_code = models.CharField(max_length=40, blank=True)
     write_not_before = models.DateTimeField(null=True)
     write_failures = models.IntegerField(default=0)
+    look_first_until = models.BigIntegerField(default=0)
+    standby_since = models.DateTimeField(null=True)
+    rereading = models.BooleanField(default=False)
     settings_version = models.IntegerField(default=1)
 
 

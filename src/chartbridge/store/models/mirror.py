@@ -17,7 +17,8 @@ class MirrorPatient(models.Model):
 
     `search` is lower-case text of names, last name first, and phone digits: for the search box, and to sort
     by name with the help of an index. `photo_*` are
-    of the patient's newest MirrorPhoto, empty without one.
+    of the patient's newest MirrorPhoto, empty without one. `other_since` is when the number was last found to
+    stand for another person than before (a restored PMS gives its numbers once more).
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
@@ -43,6 +44,7 @@ class MirrorPatient(models.Model):
     photo_key = models.CharField(max_length=40, blank=True)
     photo_version = models.CharField(max_length=64, blank=True)
     photo_ref = models.CharField(max_length=500, blank=True)
+    other_since = models.DateTimeField(null=True)
     content_hash = models.BinaryField(max_length=8)
     generation = models.IntegerField(default=0)
     gone_at = models.DateTimeField(null=True)

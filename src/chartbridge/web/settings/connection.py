@@ -35,6 +35,7 @@ from chartbridge.store.models import Connection, Role
 from chartbridge.sync.connect import start_connection
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.changes import ON_CONNECTION, changes_for
 from chartbridge.web.settings.words import ABILITIES
 from chartbridge.web.toasts import only_toast
 from chartbridge.writeback import mend
@@ -62,7 +63,8 @@ def page(request: StaffRequest) -> HttpResponse:
     """Show the page."""
     connection = connection_of(request.practice.pk)
     manifest = _manifest(request.GET.get("connector") or (connection.connector if connection else ""))
-    return render(request, "web/settings/connection.html", _context(connection, manifest))
+    context = _context(connection, manifest) | {"changes": changes_for(connection, ON_CONNECTION)}
+    return render(request, "web/settings/connection.html", context)
 
 
 @require_POST

@@ -31,6 +31,7 @@ from chartbridge.store.settings import (
 )
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.changes import ON_STATUSES, changes_for
 from chartbridge.web.settings.words import FLOW, MEANINGS, Words
 from chartbridge.web.toasts import Undo, only_toast, with_toast
 
@@ -129,6 +130,7 @@ def _context(connection: Connection) -> dict[str, object]:
     manifest: Manifest | None = registry().manifests.get(connection.connector)
     return {
         "connection": connection,
+        "changes": changes_for(connection, ON_STATUSES),
         "pms": manifest.label if manifest else connection.connector,
         "rows": rows,
         "columns": [(str(c), FLOW[c]) for c in COLUMNS],

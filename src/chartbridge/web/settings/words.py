@@ -63,6 +63,8 @@ AUDIT_GROUPS: dict[str, Words] = {
     "patient": _("Patients"),
     "document": _("Documents"),
     "flow": _("Patient Flow"),
+    "drift": _("Changes in the PMS"),
+    "store": _("Chartbridge's own data"),
 }
 """First part of an audit entry's code → the filter's words."""
 
@@ -98,6 +100,8 @@ _AUDIT: dict[str, Words] = {
     "sync.now": _("Asked for a sync now"),
     "sync.full": _("Asked for a full sync"),
     "brake.resumed": _("Resumed after the brake"),
+    "drift.put_away": _("Put a change in the PMS away"),
+    "store.moved": _("Chartbridge's own data was found restored or copied"),
     "patient.viewed": _("Opened a patient's page"),
     "patient.written": _("Wrote something for a patient"),
     "patients.viewed": _("Opened the list of patients"),

@@ -40,6 +40,7 @@ from chartbridge.store.settings import (
 )
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.changes import ON_WRITEBACK, changes_for
 from chartbridge.web.toasts import Undo, with_toast
 from chartbridge.writeback import mend
 from chartbridge.writeback.preview import preview_note
@@ -107,6 +108,7 @@ def page(request: StaffRequest) -> HttpResponse:
     rows = _note_rows(connection, NOTE_KINDS)
     grouped = [(g, list(each)) for g, each in groupby(rows, key=lambda row: row.kind.traits.group)]
     context = _head(connection) | {
+        "changes": changes_for(connection, ON_WRITEBACK),
         "groups": grouped,
         "documents": _document_rows(connection, DOCUMENT_KINDS),
     }

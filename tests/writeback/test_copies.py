@@ -1,0 +1,254 @@
+"""A hub that is not the only one, or not the one it was: it stands by, or looks before it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from chartbridge.pms.connector import Holding
+from chartbridge.pms.errors import Unavailable
+from chartbridge.pms.manifest import OneHub as Claim
+from chartbridge.pms.manifest import OneHubClaim, Repeat
+from chartbridge.pms.registry import install
+from chartbridge.store import one_hub
+from chartbridge.store.models import AuditEntry, Connection, Observation, StorePlace, Writeback
+from chartbridge.store.place import Moved
+from chartbridge.writeback.whereabouts import keep_watch, settle_in
+from tests.writeback.conftest import Office
+from tests.writeback.scripted_pms import ScriptedConnector, ScriptedPms, scripted_registry
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own; the tests' store does not really move."""
+    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
+    monkeypatch.setattr(one_hub, "LOCKS", tmp_path)
+    monkeypatch.setattr(one_hub, "_files", {})
+    return tmp_path
+
+
+class Shared:
+    """Who holds the practice at the PMS."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self.away = False
+
+
+def let_be_held(office: Office, shared: Shared, me: str) -> None:
+    """From here on the PMS says who holds the practice."""
+    manifest = replace(office.manifest, one_hub=Claim(how=OneHubClaim.SESSION))
+
+    class Holder(ScriptedConnector):
+        def hold_practice(self, name: str) -> Holding:
+            if shared.away:
+                raise Unavailable("The PMS is away.")
+            anew = shared.holder != me
+            if shared.holder in ("", me):
+                shared.holder = me
+                return Holding(ours=True, taken_anew=anew)
+            return Holding(ours=False)
+
+    made = scripted_registry(office.pms, manifest)
+    install(replace(made, factories={"scripted": lambda _settings, _clock: Holder(office.pms, manifest)}))
+
+
+def standing_by(office: Office) -> bool:
+    return Connection.objects.get(pk=office.connection.pk).standby_since is not None
+
+
+def sent_by_another(pms: ScriptedPms, row: Writeback) -> None:
+    """The other copy has delivered it."""
+    from tests.writeback.scripted_pms import Written
+
+    pms.records.append(Written(900, row.patient_key, row.marker, row.text))
+
+
+def test_while_another_hub_holds_the_practice_nothing_is_sent(office: Office) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "second")
+    shared.holder = "first"
+    office.enqueue()
+    deliverer = office.deliverer()
+    for _ in range(10):
+        outcome = deliverer.deliver(office.connection.pk)
+        assert not outcome.again
+        office.clock.advance(5)
+    assert office.pms.writes == 0
+    assert office.only().delivery == "queued"
+    assert standing_by(office)
+
+
+def test_the_second_hub_takes_over_when_the_first_is_gone_waits_and_looks_first(office: Office) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "second")
+    shared.holder = "first"
+    done, left = office.enqueue()[0], office.enqueue(patient="2")[0]
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    sent_by_another(office.pms, done)
+    shared.holder = ""
+    office.clock.advance(5)
+    office.deliver(deliverer)
+    assert not standing_by(office)
+    assert office.pms.writes == 0, "the first hub's last request may still land"
+    office.clock.advance(81)
+    later = office.enqueue(patient="3")[0]
+    office.settle(deliverer=deliverer)
+    assert sorted(office.pms.markers()) == sorted([done.marker, left.marker, later.marker])
+    done.refresh_from_db()
+    assert (done.delivery, done.seen, done.record) == ("taken", "seen", "note 900")
+    office.check()
+
+
+def test_where_the_pms_cannot_say_who_holds_the_practice_nothing_is_sent(office: Office) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "only")
+    shared.away = True
+    office.enqueue()
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    assert office.pms.writes == 0
+    assert not standing_by(office)
+    shared.away = False
+    office.clock.advance(5)
+    office.deliver(deliverer)
+    assert office.pms.writes == 1
+
+
+def test_a_hub_that_lost_the_practice_in_the_middle_of_a_batch_stops(office: Office) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "first")
+    for _ in range(4):
+        office.enqueue()
+
+    def lose_it(_command: object) -> None:
+        if office.pms.writes == 2:
+            shared.holder = "second"
+            office.clock.advance(one_hub.GOOD_FOR_S + 1)
+
+    office.pms.after = lose_it
+    office.deliver()
+    assert office.pms.writes == 2
+    assert standing_by(office)
+
+
+def test_two_hubs_on_one_machine_see_each_other_without_the_pms(office: Office, folder: Path) -> None:
+    office.enqueue()
+    office.deliver()
+    assert office.pms.writes == 1
+    (lock,) = folder.glob("chartbridge-*.lock")
+    office.enqueue()
+    one_hub._files.clear()  # as another process would find it: held by somebody
+    office.deliver()
+    assert office.pms.writes == 1
+    assert standing_by(office)
+    assert lock.exists()
+
+
+def start(office: Office, *, how: Moved) -> None:
+    assert settle_in(office.clock) is how
+
+
+def test_a_copied_store_looks_for_everything_before_it_sends_it(office: Office) -> None:
+    start(office, how=Moved.NEW)
+    start(office, how=Moved.SAME)
+    done, left = office.enqueue()[0], office.enqueue(patient="2")[0]
+    sent_by_another(office.pms, done)
+    StorePlace.objects.update(facts={"machine": "another"})
+    start(office, how=Moved.COPIED)
+    office.deliver()
+    assert office.pms.writes == 0, "the other store's last request may still land"
+    office.clock.advance(71)
+    office.settle()
+    assert sorted(office.pms.markers()) == sorted([done.marker, left.marker])
+    office.check()
+    assert AuditEntry.objects.filter(what="store.moved").count() == 1
+    assert Observation.objects.get().what == "store"
+    start(office, how=Moved.SAME)
+
+
+def test_a_store_that_is_behind_its_mark_was_set_back(office: Office, folder: Path) -> None:
+    start(office, how=Moved.NEW)
+    office.enqueue()
+    keep_watch(office.clock)
+    mark = folder / "place.mark"
+    ahead = int(mark.read_text()) + 100
+    mark.write_text(str(ahead))
+    keep_watch(office.clock)  # also while it runs
+    assert Connection.objects.get().look_first_until == office.only().pk
+    assert Observation.objects.get().event == Moved.SET_BACK
+    assert int(mark.read_text()) < ahead
+    start(office, how=Moved.SAME)
+
+
+def test_a_folder_that_was_copied_is_known_by_its_files(office: Office, folder: Path) -> None:
+    start(office, how=Moved.NEW)
+    if connection.vendor != "sqlite":
+        (folder / "place").write_text("")
+    text = (folder / "place").read_text()
+    (folder / "place").unlink()
+    (folder / "other").write_text("")  # so that the number of the file can't be the same one
+    (folder / "place").write_text(text)
+    start(office, how=Moved.COPIED if connection.vendor == "sqlite" else Moved.SAME)  # a cluster has a name
+
+
+def test_a_machine_that_was_started_anew_looks_first_and_says_nothing(office: Office) -> None:
+    start(office, how=Moved.NEW)
+    row = office.enqueue()[0]
+    StorePlace.objects.update(boot="an earlier one")
+    sent_by_another(office.pms, row)
+    start(office, how=Moved.BOOTED)
+    office.deliver()
+    assert office.pms.markers() == [row.marker]
+    assert not Observation.objects.exists()
+
+
+def test_what_came_in_after_the_copy_is_sent_without_a_look(office: Office) -> None:
+    start(office, how=Moved.NEW)
+    StorePlace.objects.update(facts={})
+    start(office, how=Moved.COPIED)
+    office.clock.advance(71)
+    office.enqueue()
+    office.pms.looking = lambda: (
+        pytest.fail("nothing is to be looked for") if office.pms.writes == 0 else None
+    )
+    office.deliver()
+    assert office.pms.writes == 1
+
+
+def test_when_the_look_before_sending_fails_it_is_tried_again(office: Office) -> None:
+    start(office, how=Moved.NEW)
+    row = office.enqueue()[0]
+    StorePlace.objects.update(facts={})
+    start(office, how=Moved.COPIED)
+    office.clock.advance(71)
+
+    def away() -> None:
+        raise Unavailable("away")
+
+    office.pms.looking = away
+    office.deliver()
+    assert office.pms.writes == 0
+    row.refresh_from_db()
+    assert (row.delivery, row.attempts) == ("queued", 1)
+    office.pms.looking = lambda: None
+    office.settle()
+    assert office.pms.markers() == [row.marker]
+
+
+def test_what_can_not_be_looked_up_waits_for_a_person_in_a_copy(make_office: Callable[..., Office]) -> None:
+    office = make_office(repeat=Repeat.NEVER)
+    start(office, how=Moved.NEW)
+    office.enqueue()
+    StorePlace.objects.update(facts={})
+    start(office, how=Moved.COPIED)
+    office.clock.advance(71)
+    office.deliver()
+    assert office.pms.writes == 0
+    assert office.only().reason_code == "uncertain"
