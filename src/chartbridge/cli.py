@@ -57,6 +57,8 @@ def _sentence(error: Exception) -> str:
             )
         case PermissionError():
             return f"No permission for {error.filename}. Use a data folder that belongs to you (--data)."
+        case FileNotFoundError() | NotADirectoryError() if error.filename:
+            return f"There can't be a folder {error.filename}. Use another data folder (--data)."
     return ""
 
 

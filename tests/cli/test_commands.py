@@ -111,6 +111,14 @@ def test_a_mistake_is_answered_by_a_sentence(
     assert "Traceback" not in answer.stderr
 
 
+def test_a_data_folder_that_cannot_be_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = chartbridge("serve", folder=tmp_path / "file" / "data")
+    assert done.returncode == 2
+    assert "Use another data folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_doctor_of_an_empty_machine_says_what_to_do(folder: Path) -> None:
     answer = chartbridge("doctor", folder=folder)
     assert answer.returncode == 1
