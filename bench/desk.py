@@ -1,22 +1,25 @@
 """A front desk at work, in its own process: one UPDATE of an appointment every few milliseconds, each timed.
 
-`python -m bench.desk --port N --database D --seconds S [--every 0.01]` prints one JSON line
+`python -m bench.desk PORT DATABASE` works until its input ends and then prints one JSON line
 {"n": …, "p50_ms": …, "p99_ms": …, "max_ms": …}. The update is the program's own: it sets Confirmed by AptNum.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
+import threading
 import time
 
 import pymysql
 
 from bench.measure import percentile
 
+EVERY_S = 0.01
 
-def work(port: int, database: str, seconds: float, every: float) -> dict[str, float]:
-    """Update today's appointments in turn and return the waiting times in milliseconds."""
+
+def work(port: int, database: str, over: threading.Event) -> dict[str, float]:
+    """Update today's appointments in turn until it is over; return the waiting times in milliseconds."""
     db = pymysql.connect(host="127.0.0.1", port=port, user="root", database=database, autocommit=True)
     cursor = db.cursor()
     cursor.execute(
@@ -26,8 +29,7 @@ def work(port: int, database: str, seconds: float, every: float) -> dict[str, fl
     numbers = [row[0] for row in cursor.fetchall()]
     waits: list[float] = []
     turn = 0
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    while not over.is_set():
         begun = time.perf_counter()
         status = 19 if (turn // len(numbers)) % 2 else 21
         cursor.execute(
@@ -35,7 +37,7 @@ def work(port: int, database: str, seconds: float, every: float) -> dict[str, fl
         )
         waits.append((time.perf_counter() - begun) * 1000)
         turn += 1
-        time.sleep(every)
+        time.sleep(EVERY_S)
     return {
         "n": len(waits),
         "p50_ms": percentile(waits, 0.5),
@@ -45,14 +47,10 @@ def work(port: int, database: str, seconds: float, every: float) -> dict[str, fl
 
 
 def main() -> None:
-    """Parse the arguments, work, print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--every", type=float, default=0.01)
-    args = parser.parse_args()
-    print(json.dumps(work(args.port, args.database, args.seconds, args.every)))
+    """Work until the input ends, print."""
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    print(json.dumps(work(int(sys.argv[1]), sys.argv[2], over)))
 
 
 if __name__ == "__main__":

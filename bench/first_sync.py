@@ -1,64 +1,101 @@
 """First sync of the big practice by the served hub, beside a front desk at work; and dlt loading the same rows.
 
 Measured: time and processor time per row, memory, when today's schedule can be read, going on after kill -9 at
-half, and how long the desk's UPDATEs waited (MyISAM).
+half, and how long the desk's UPDATEs waited.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections import defaultdict
 
-from bench import practice
+from bench import peers, practice
+from bench.figures import Part
 from bench.hub import Hub
-from bench.measure import Report, cpu_seconds
+from bench.measure import cpu_seconds
 from bench.server import MariaDb
+from bench.sizes import Sizes
 
-BIG_STREAMS = ("patients", "appointments")
+Runs = defaultdict[str, list[float]]
 
 
-def run(report: Report, maria: MariaDb, engine: str, *, peers: bool, desk_seconds: int = 60) -> Path:
-    """Measure; returns the data folder of the synced hub, for the measurements that follow."""
-    name = practice.ensure(maria, engine, practice.BIG)
-    practice.grant(maria, name)
+def run(part: Part, maria: MariaDb, engine: str, sizes: Sizes) -> None:
+    """Sync and load in turn, `sizes.syncs` times; then kill one at half. Leaves a hub that has read everything."""
+    name = practice.ensure(maria, engine, sizes.big)
     rest = _resting_memory()
-    hub = Hub(practice.FOLDER / f"hub-{engine.lower()}")
+    runs: Runs = defaultdict(list)
+    with Desk(maria, name) as desk:
+        time.sleep(sizes.desk_alone_s)
+    runs["desk.alone_p99"].append(desk.waits["p99_ms"])
+    runs["desk.alone_max"].append(desk.waits["max_ms"])
+    for _ in range(sizes.syncs):
+        _sync(runs, maria, engine, rest, sizes)
+        _load(runs, maria, name)
+    rows, records, updates = (int(runs.pop(key)[-1]) for key in ("first.rows", "records", "updates"))
+    for key in ("first.wall", "first.cpu"):
+        ours, theirs = runs[key], runs[key.replace(".", ".dlt_")]
+        runs[f"{key}_ratio"] = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    runs["first.rows"].append(rows)
+    runs["first.kept"].append(_killed_at_half(maria, name, rows, records))
+    notes = {
+        f"desk.{engine}_p99": f"{updates:,} updates a run",
+        "first.kept": f"then all {rows:,}, as undisturbed",
+    }
+    for key, values in runs.items():
+        part.add(key, values, engine, note=notes.get(key, ""))
+
+
+def _sync(runs: Runs, maria: MariaDb, engine: str, rest: float, sizes: Sizes) -> None:
+    name = practice.database_name(engine, sizes.big)
+    hub = Hub(practice.hub_folder(name))
     hub.set_up(values=practice.connection_values(maria, name), secrets=practice.SECRETS, start=False)
-    desk = _start_desk(maria, name, desk_seconds)
-    begun = hub.start()
-    today = _until_today_is_there(hub, maria, name, begun)
-    finished = _until_read(hub)
-    wall, cpu = finished - begun, cpu_seconds(hub.pid)
-    rows = _rows(hub)
-    peak = hub.memory()[1]
-    desk_waits = json.loads(desk.communicate(timeout=desk_seconds + 60)[0])
-    report.add(f"{engine}: first sync, rows", rows, "rows", "")
-    report.add(f"{engine}: first sync, whole hub, wall", wall, "s", "")
-    per_row = cpu / rows * 1e6
-    report.add(f"{engine}: first sync, hub's processor time per row", per_row, "µs", "")
-    report.add(f"{engine}: today's schedule by REST after the start", today, "s", "≤ 5 s", ok=today <= 5)
-    report.add(f"{engine}: more memory than at rest", peak - rest, "MB", "≤ 150 MB", ok=peak - rest <= 150)
-    report.add(
-        f"{engine}: desk's UPDATE while syncing and checking, p99",
-        desk_waits["p99_ms"],
-        "ms",
-        "≤ 25 ms",
-        ok=desk_waits["p99_ms"] <= 25,
-        note=f"{desk_waits['n']} updates",
-    )
-    report.add(
-        f"{engine}: the same, longest", desk_waits["max_ms"], "ms", "≤ 100 ms", ok=desk_waits["max_ms"] <= 100
-    )
+    with Desk(maria, name) as desk:
+        begun = hub.start()
+        runs["first.today"].append(_until_today_is_there(hub, maria, name, begun))
+        finished = practice.until_read(hub)
+        cpu = cpu_seconds(hub.pid)
+        time.sleep(sizes.checking_s)  # scans and checks, beside the desk
+    rows, peak = _rows(hub), hub.memory()[1]
+    runs["records"].append(_read(hub)[0])
     hub.stop()
-    _killed_at_half(report, maria, engine, name, rows)
-    if peers:
-        _dlt(report, maria, engine, name, wall / rows * 1e6, per_row)
-    return hub.data
+    practice.mark_of(hub).touch()
+    runs["first.rows"].append(rows)
+    runs["first.wall"].append((finished - begun) / rows * 1e6)
+    runs["first.cpu"].append(cpu / rows * 1e6)
+    runs["first.memory"].append(peak - rest)
+    runs["serve.memory_sync"].append(peak)
+    runs[f"desk.{engine}_p99"].append(desk.waits["p99_ms"])
+    runs[f"desk.{engine}_max"].append(desk.waits["max_ms"])
+    runs["updates"].append(desk.waits["n"])
+
+
+def _load(runs: Runs, maria: MariaDb, name: str) -> None:
+    with Desk(maria, name) as desk:
+        step = peers.dlt("initial", maria, name)[0]
+    runs["first.dlt_wall"].append(step["wall"] / max(step["rows"], 1) * 1e6)
+    runs["first.dlt_cpu"].append(step["cpu"] / max(step["rows"], 1) * 1e6)
+    runs["desk.dlt_max"].append(desk.waits["max_ms"])
+
+
+class Desk:
+    """A front desk at work during the block; afterwards `waits` holds how long its updates took."""
+
+    def __init__(self, maria: MariaDb, name: str) -> None:
+        self.waits: dict[str, float] = {}
+        self._command = [sys.executable, "-m", "bench.desk", str(maria.port), name]
+
+    def __enter__(self) -> Desk:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        said, _none = self._process.communicate("", timeout=60)  # its input ends: it stops and tells
+        self.waits = json.loads(said)
 
 
 def _resting_memory() -> float:
@@ -69,24 +106,6 @@ def _resting_memory() -> float:
     memory = hub.memory()[1]
     hub.stop()
     return memory
-
-
-def _start_desk(maria: MariaDb, name: str, seconds: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bench.desk",
-            "--port",
-            str(maria.port),
-            "--database",
-            name,
-            "--seconds",
-            str(seconds),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def _until_today_is_there(hub: Hub, maria: MariaDb, name: str, begun: float) -> float:
@@ -108,17 +127,6 @@ def _until_today_is_there(hub: Hub, maria: MariaDb, name: str, begun: float) -> 
         time.sleep(0.05)
 
 
-def _until_read(hub: Hub) -> float:
-    while True:
-        done = hub.rows(
-            "SELECT COUNT(*) FROM store_streamstate WHERE stream IN (?, ?) AND first_read_done_at IS NOT NULL",
-            *BIG_STREAMS,
-        )[0][0]
-        if done == len(BIG_STREAMS):
-            return time.time()
-        time.sleep(0.2)
-
-
 def _rows(hub: Hub) -> int:
     return int(
         hub.rows(
@@ -127,70 +135,29 @@ def _rows(hub: Hub) -> int:
     )
 
 
-def _killed_at_half(report: Report, maria: MariaDb, engine: str, name: str, rows: int) -> None:
+def _read(hub: Hub) -> tuple[int, int]:
+    """How many records the full reads of patients and appointments have read so far, and how often they began."""
+    records, begun = hub.rows(
+        "SELECT SUM(pass_records), SUM(pass_generation) FROM store_streamstate"
+        " WHERE stream IN ('patients', 'appointments')"
+    )[0]
+    return int(records or 0), int(begun or 0)
+
+
+def _killed_at_half(maria: MariaDb, name: str, rows: int, records: int) -> float:
+    """kill -9 when half is stored; returns how much of what was then stored was not read again, in per cent."""
     hub = Hub(practice.FOLDER / "hub-killed")
     hub.set_up(values=practice.connection_values(maria, name), secrets=practice.SECRETS, start=False)
     hub.start()
     while _rows(hub) < rows / 2:
-        time.sleep(0.1)
+        time.sleep(0.02)
     hub.kill()
-    held = _rows(hub)
+    held, (_records, begun) = _rows(hub), _read(hub)
     hub.start()
-    first = hub.rows("SELECT MIN(pass_records) FROM store_streamstate")
-    _until_read(hub)
-    after = _rows(hub)
+    practice.until_read(hub)
+    after, (in_all, begun_in_all) = _rows(hub), _read(hub)
     hub.stop()
-    report.add(
-        f"{engine}: killed with -9 at half, rows kept and finished from there",
-        held / rows * 100,
-        "% kept",
-        "goes on",
-        ok=after == rows and held >= rows * 0.45,
-        note=f"{after:,} of {rows:,} in the end {first[0][0] or ''}".strip(),
-    )
-
-
-def _dlt(report: Report, maria: MariaDb, engine: str, name: str, wall_row: float, cpu_row: float) -> None:
-    folder = (practice.FOLDER / "dlt").absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    url = f"mysql+pymysql://{practice.READER}:{practice.PASSWORD}@127.0.0.1:{maria.port}/{name}"
-    now = datetime.now(UTC)
-    window = [
-        (now - timedelta(days=90)).strftime("%Y-%m-%d"),
-        (now + timedelta(days=548)).strftime("%Y-%m-%d"),
-    ]
-    common = ["--url", url, "--folder", str(folder), "--window", *window]
-    steps = [*_dlt_steps(["initial", *common, "--warm", "5"]), *_dlt_steps(["cold", *common])]
-    first = next(s for s in steps if s["step"] == "initial")
-    warm = sorted(s["cpu"] for s in steps if s["step"] == "warm")[2]
-    cold = next(s["cpu"] for s in steps if s["step"] == "cold")
-    per_row = first["wall"] / max(first["rows"], 1) * 1e6
-    cpu_per_row = first["cpu"] / max(first["rows"], 1) * 1e6
-    report.add(
-        f"{engine}: dlt (pyarrow, DuckDB) per row, wall", per_row, "µs", "", note=f"{first['rows']:,} rows"
-    )
-    report.add(f"{engine}: dlt per row, processor time", cpu_per_row, "µs", "")
-    report.add(
-        f"{engine}: first sync per row against dlt, wall",
-        wall_row / per_row,
-        "×",
-        "< 1",
-        ok=wall_row < per_row,
-    )
-    report.add(
-        f"{engine}: first sync per row against dlt, processor time",
-        cpu_row / cpu_per_row,
-        "×",
-        "< 1",
-        ok=cpu_row < cpu_per_row,
-    )
-    report.add(f"{engine}: dlt, nothing new, warm in one process", warm, "s CPU", "")
-    report.add(f"{engine}: dlt, nothing new, cold process", cold, "s CPU", "")
-
-
-def _dlt_steps(arguments: list[str]) -> list[dict[str, float]]:
-    python = practice.FOLDER.parent.parent / ".venv-bench/bin/python"
-    out = subprocess.run(
-        [str(python), "bench/peers/dlt_run.py", *arguments], check=True, capture_output=True, text=True
-    )
-    return [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
+    assert after == rows, f"{after} rows after a kill, {rows} without"
+    if begun_in_all > begun + 1:  # one of the two may not have begun at the kill
+        return 0.0
+    return 100 * (1 - max(0, in_all - records) / held)

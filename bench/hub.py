@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -57,16 +58,27 @@ class Hub:
 
     def set_up(self, **wanted: Any) -> Made:
         """Make practice, owner, token, connection and settings; see `_set_up` for the words."""
+        return self._ask(wanted)
+
+    def _ask(self, wanted: dict[str, Any]) -> Made:
         out = subprocess.run(
             [sys.executable, "-m", "bench.hub", json.dumps(wanted)],
-            env=self._env(),
+            env=self.env(),
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
         )
         made = Made(**json.loads(out.stdout.strip().splitlines()[-1]))
         self.token = made.token
         return made
+
+    def point_at(self, port: int) -> None:
+        """Tell its connection that the PMS's database is now on another port; take up the token made before."""
+        self._ask({"port": port})
+
+    def set_interval(self, stream: str, seconds: int) -> None:
+        """Set a stream's check interval, while it is not running."""
+        self._ask({"stream": stream, "seconds": seconds})
 
     def start(self) -> float:
         """Serve, wait until it answers; returns the wall-clock moment of the start."""
@@ -74,10 +86,11 @@ class Hub:
         log = (self.data / "serve.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chartbridge.cli", "serve", "--port", str(self.port)],
-            env=self._env(),
+            env=self.env(),
             stdout=log,
             stderr=log,
         )
+        atexit.register(self._process.kill)  # whatever goes wrong here, nothing is left running
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
@@ -128,7 +141,8 @@ class Hub:
         finally:
             db.close()
 
-    def _env(self) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
+        """The environment of a process that works on this data folder."""
         return {**os.environ, "CHARTBRIDGE_DATA": str(self.data), "PYTHONPATH": os.getcwd()}
 
 
@@ -166,6 +180,30 @@ def _set_up(
     return Made(connection_id=connection.pk, token=token.plain)
 
 
+def _change(*, port: int = 0, stream: str = "", seconds: int = 0) -> Made:
+    from chartbridge import bootstrap
+
+    bootstrap.prepare()
+    bootstrap.migrate()
+    from chartbridge.pms.reading import Stream
+    from chartbridge.store.models import Connection, Membership
+    from chartbridge.store.streams import save_stream_setting
+    from chartbridge.store.tokens import create_token
+
+    connection = Connection.objects.get()
+    if port:
+        connection.values = {**connection.values, "db_port": str(port)}
+        connection.settings_version += 1
+        connection.save()
+    if stream:
+        save_stream_setting(connection.pk, Stream(stream), True, seconds)
+    owner = Membership.objects.get().user
+    return Made(
+        connection_id=connection.pk,
+        token=create_token(connection.practice_id, "bench", created_by=owner).plain,
+    )
+
+
 def _allow_all(connection_id: int) -> None:
     from chartbridge.domain.activities import DOCUMENT_KINDS, NOTE_KINDS
     from chartbridge.domain.charts import LookupKind
@@ -189,5 +227,6 @@ def _allow_all(connection_id: int) -> None:
 
 
 if __name__ == "__main__":
-    made = _set_up(**json.loads(sys.argv[1]))
+    wanted = json.loads(sys.argv[1])
+    made = _set_up(**wanted) if "values" in wanted else _change(**wanted)
     print(json.dumps({"connection_id": made.connection_id, "token": made.token}))

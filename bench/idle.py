@@ -1,21 +1,79 @@
 """What a check costs: with nothing new, and after ten changes. One hub process, the checks back to back.
 
-`python -m bench.idle --data FOLDER --server PID --port N --database D` prints JSON. The clock is stepped by
-one interval per round, so that whatever is done only now and then (the day's fingerprint, scans) is done as often
-as in real life and its cost is in the mean.
+`python -m bench.idle '<JSON>'` measures on the hub whose data folder CHARTBRIDGE_DATA names, and prints JSON. The
+clock is stepped by one interval per round, so that whatever is done only now and then (the day's fingerprint, scans)
+is done as often as in real life and its cost is in the mean.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pymysql
 
+from bench import peers, practice
+from bench.figures import Part
+from bench.hub import Hub
 from bench.measure import cpu_seconds, median
+from bench.server import MariaDb
+from bench.sizes import Sizes
+
+INTERVALS = {"appointment_status": 15.0, "appointments": 60.0, "patients": 30.0}
+NAMES = {"appointment_status": "status", "appointments": "appointments", "patients": "patients"}
+PROMISED = ("appointment_status", "appointments")
+AS_DLT = ("appointments", "patients")  # the tables that dlt is told to keep up
+COLD_RUNS = 3
+
+
+def run(part: Part, maria: MariaDb, engine: str, sizes: Sizes) -> None:
+    """Both sizes of practice on this engine, in turn, and dlt on the big one."""
+    hubs = [practice.synced_hub(maria, engine, size) for size in (sizes.small, sizes.big)]
+    small, big = (_measure(hub, maria, runs=sizes.idle_runs) for hub in hubs)
+    for stream, name in NAMES.items():
+        part.add(f"idle.{name}_hub", big[stream]["hub_ms"], engine)
+        part.add(f"idle.{name}_server", big[stream]["server_ms"], engine)
+    part.add("idle.scan_pieces", big["appointments"]["scan_pieces"], engine)
+    part.add("idle.scan_server", big["appointments"]["scan_server_ms"], engine)
+    for side in ("hub", "server"):
+        of_small, of_big = (
+            [sum(each[stream][f"{side}_ms"][turn] for stream in PROMISED) for turn in range(sizes.idle_runs)]
+            for each in (small, big)
+        )
+        note = f"{median(of_big):.3f} ms against {median(of_small):.3f} ms, statuses and appointments"
+        part.add(f"idle.growth_{side}", median(of_big) / median(of_small), engine, note=note)
+    _against_dlt(part, maria, engine, sizes, sum(median(big[stream]["hub_ms"]) for stream in AS_DLT))
+    ten = _measure(hubs[1], maria, tens=sizes.tens)["ten"]
+    part.add("idle.ten_rows", ten["rows_read"], engine, note=f"hub {median(ten['hub_ms']):.1f} ms")
+
+
+def _against_dlt(part: Part, maria: MariaDb, engine: str, sizes: Sizes, ours_ms: float) -> None:
+    name = practice.database_name(engine, sizes.big)
+    if not peers.has_loaded(name):
+        peers.dlt("initial", maria, name)
+    warm = [step["cpu"] * 1000 for step in peers.dlt("warm", maria, name)]
+    cold = [peers.dlt("cold", maria, name)[0]["cpu"] * 1000 for _ in range(COLD_RUNS)]
+    for how, runs in (("warm", warm), ("cold", cold)):
+        part.add(f"idle.dlt_{how}_cpu", runs, engine)
+        part.add(f"idle.dlt_{how}", median(runs) / ours_ms, engine, note=f"against {ours_ms:.2f} ms")
+
+
+def _measure(hub: Hub, maria: MariaDb, *, runs: int = 0, tens: int = 0) -> dict[str, Any]:
+    database = hub.data.name.removeprefix("hub-")
+    wanted = {"server": maria.pid, "port": maria.port, "database": database, "runs": runs, "tens": tens}
+    out = subprocess.run(
+        [sys.executable, "-m", "bench.idle", json.dumps(wanted)],
+        env=hub.env(),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found: dict[str, Any] = json.loads(out.stdout.strip().splitlines()[-1])
+    return found
 
 
 class SteppedClock:
@@ -33,99 +91,79 @@ class SteppedClock:
         return time.monotonic() + self.ahead
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--server", type=int, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    os.environ["CHARTBRIDGE_DATA"] = args.data
-    from chartbridge import bootstrap
+class Round:
+    """The checker of one connection with its clock, as this process has it."""
 
-    clock = SteppedClock()
-    bootstrap.prepare(clock=clock)
-    from chartbridge.pms.reading import Stream
-    from chartbridge.store.live_connectors import live
-    from chartbridge.store.models import Connection
-    from chartbridge.sync.checks import Checker
+    def __init__(self) -> None:
+        from chartbridge import bootstrap
 
-    connection = Connection.objects.get()
-    Connection.objects.update(values={**connection.values, "db_port": str(args.port)}, settings_version=99)
-    connection.refresh_from_db()
-    checker = Checker(live(), clock)
-    out: dict[str, object] = {}
-    for stream, interval in ((Stream.APPOINTMENT_STATUS, 15.0), (Stream.APPOINTMENTS, 60.0)):
-        _settle(checker, connection.pk, stream)
-        hub, server, scans = [], [], []
-        for _ in range(args.repeats):
-            clock.ahead += 900
-            theirs = cpu_seconds(args.server)
-            pieces = _settle(checker, connection.pk, stream)
-            scans.append((pieces, (cpu_seconds(args.server) - theirs) * 1000))
-            rounds = int(800 / interval)
-            cpu, theirs, changes = time.process_time(), cpu_seconds(args.server), 0
-            for _ in range(rounds):
-                clock.ahead += interval
-                outcome = checker.check(connection.pk, stream)
-                changes += outcome.changes
-                assert not outcome.error_code, outcome
-                checker.flush()
-            hub.append((time.process_time() - cpu) / rounds * 1000)
-            server.append((cpu_seconds(args.server) - theirs) / rounds * 1000)
-            assert changes == 0, changes
-        out[stream.value] = {
-            "hub_ms": median(hub),
-            "server_ms": median(server),
-            "scan_pieces": median([n for n, _ in scans]),
-            "scan_server_ms": median([ms for _, ms in scans]),
-        }
-    out["ten"] = _ten_changes(args, checker, connection.pk, clock, Stream)
-    print(json.dumps(out))
+        self.clock = SteppedClock()
+        bootstrap.prepare(clock=self.clock)
+        from chartbridge.store.live_connectors import live
+        from chartbridge.store.models import Connection
+        from chartbridge.sync.checks import Checker
 
+        self.connection_id = Connection.objects.get().pk
+        self.checker = Checker(live(), self.clock)
 
-def _settle(checker, connection_id: int, stream) -> int:  # type: ignore[no-untyped-def]
-    """Check until a scan that is due, in its pieces, is over; returns how many checks that took."""
-    for turn in range(1, 5000):
-        outcome = checker.check(connection_id, stream)
+    def check(self, stream: str) -> Any:
+        """One check of a stream."""
+        from chartbridge.pms.reading import Stream
+
+        outcome = self.checker.check(self.connection_id, Stream(stream))
         assert not outcome.error_code, outcome
-        if not outcome.again and outcome.next_in > 2:
-            return turn
-        if outcome.next_in > 0:
-            time.sleep(min(outcome.next_in, 0.02))
-            checker_clock(checker).ahead += outcome.next_in
-    raise SystemExit("a scan does not end")
+        return outcome
+
+    def settle(self, stream: str) -> int:
+        """Check until a scan that is due, in its pieces, is over; returns how many checks that took."""
+        for turn in range(1, 5000):
+            outcome = self.check(stream)
+            if not outcome.again and outcome.next_in > 2:
+                return turn
+            self.clock.ahead += outcome.next_in
+        raise SystemExit("a scan does not end")
 
 
-def checker_clock(checker) -> SteppedClock:  # type: ignore[no-untyped-def]
-    """The clock that the checker was given."""
-    clock: SteppedClock = checker._clock
-    return clock
+def _idle(round_: Round, stream: str, server: int, runs: int) -> dict[str, list[float]]:
+    """Milliseconds of the hub and of the server per check, and of each full scan."""
+    found: dict[str, list[float]] = {"hub_ms": [], "server_ms": [], "scan_pieces": [], "scan_server_ms": []}
+    interval = INTERVALS[stream]
+    rounds = int(800 / interval)
+    round_.settle(stream)
+    for _ in range(runs):
+        round_.clock.ahead += 1000
+        theirs = cpu_seconds(server)
+        found["scan_pieces"].append(round_.settle(stream))
+        found["scan_server_ms"].append((cpu_seconds(server) - theirs) * 1000)
+        cpu, theirs = time.process_time(), cpu_seconds(server)
+        for _ in range(rounds):
+            round_.clock.ahead += interval
+            assert round_.check(stream).changes == 0
+            round_.checker.flush()
+        found["hub_ms"].append((time.process_time() - cpu) / rounds * 1000)
+        found["server_ms"].append((cpu_seconds(server) - theirs) / rounds * 1000)
+    return found
 
 
-def _ten_changes(args: argparse.Namespace, checker, connection_id: int, clock: SteppedClock, streams) -> dict:  # type: ignore[no-untyped-def,type-arg]
+def _ten_changes(round_: Round, port: int, database: str, tens: int) -> dict[str, list[float]]:
     """Ten statuses set as the program sets them; how many rows the server's handlers gave for one check each."""
-    db = pymysql.connect(
-        host="127.0.0.1", port=args.port, user="root", database=args.database, autocommit=True
-    )
-    read = []
-    for turn in range(3):
+    db = pymysql.connect(host="127.0.0.1", port=port, user="root", database=database, autocommit=True)
+    found: dict[str, list[float]] = {"rows_read": [], "hub_ms": []}
+    for turn in range(tens):
         time.sleep(31)  # so that the overlap holds nothing of the turn before
-        for stream in (streams.APPOINTMENT_STATUS, streams.APPOINTMENTS):
-            clock.ahead += 60
-            checker.check(connection_id, stream)
+        for stream in PROMISED:
+            round_.settle(stream)
         change_today(db, 10, offset=turn * 10)
         before = _handler_reads(db)
         cpu = time.process_time()
         changes = 0
-        for stream in (streams.APPOINTMENT_STATUS, streams.APPOINTMENTS):
-            clock.ahead += 60
-            changes += checker.check(connection_id, stream).changes
+        for stream in PROMISED:
+            round_.clock.ahead += INTERVALS[stream]
+            changes += round_.check(stream).changes
         assert changes >= 10, changes
-        read.append((_handler_reads(db) - before, (time.process_time() - cpu) * 1000))
-    return {"rows_read": median([r for r, _ in read]), "hub_ms": median([ms for _, ms in read])}
+        found["hub_ms"].append((time.process_time() - cpu) * 1000)
+        found["rows_read"].append(_rows_read(db, before))
+    return found
 
 
 def change_today(db: pymysql.connections.Connection, count: int, *, offset: int = 0) -> list[tuple[int, int]]:
@@ -167,5 +205,20 @@ def _handler_reads(db: pymysql.connections.Connection) -> int:
         return sum(int(value) for _name, value in cursor.fetchall())
 
 
+def _rows_read(db: pymysql.connections.Connection, before: int) -> int:
+    """Rows read since `before`, without those that counting itself reads."""
+    after = _handler_reads(db)
+    return after - before - (_handler_reads(db) - after)
+
+
+def main(*, server: int, port: int, database: str, runs: int, tens: int) -> None:
+    """Measure and print."""
+    round_ = Round()
+    out: dict[str, Any] = {stream: _idle(round_, stream, server, runs) for stream in INTERVALS if runs}
+    if tens:
+        out["ten"] = _ten_changes(round_, port, database, tens)
+    print(json.dumps(out))
+
+
 if __name__ == "__main__":
-    main()
+    main(**json.loads(sys.argv[1]))

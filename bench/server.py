@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
@@ -72,6 +73,7 @@ class MariaDb:
                 "--skip-log-bin",
             ]
         )
+        atexit.register(self.stop)
         deadline = time.monotonic() + 60
         while True:
             try:

@@ -7,6 +7,7 @@ connections at once as the connector's manifest allows; the faster one counts.
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import subprocess
@@ -18,12 +19,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bench.figures import Part
 from bench.hub import Hub
-from bench.measure import Report, percentile
+from bench.measure import percentile
 from bench.practice import FOLDER
 from bench.server import free_port
+from bench.sizes import Sizes
 
-NOTES = 5_000
 PARALLEL = 4
 
 
@@ -47,6 +49,7 @@ class SandboxProcess:
             stdout=subprocess.PIPE,
             text=True,
         )  # fmt: skip
+        atexit.register(self.process.kill)
         said = {}
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -84,25 +87,20 @@ class SandboxProcess:
         self.process.wait(30)
 
 
-def run(report: Report, *, seconds: int = 60, repeats: int = 3) -> None:
-    """Both measurements."""
-    _latency(report, seconds)
-    shares = []
-    for _ in range(repeats):
-        drained, bare = _drain_once()
-        shares.append((drained / bare, drained, bare))
-    shares.sort()
-    share, drained, bare = shares[len(shares) // 2]
-    report.add("draining 5,000 queued notes", drained, "notes/s", "")
-    report.add("bare POSTs of the same notes to the same sandbox", bare, "notes/s", "")
-    report.add(
-        "draining against bare POSTs",
-        share * 100,
-        "%",
-        "≥ 60 %",
-        ok=share >= 0.6,
-        note=f"median of {repeats}",
-    )
+def activities(part: Part, sizes: Sizes) -> None:
+    """How soon an accepted activity stands in the chart with its receipt."""
+    waits, sent = _latency(sizes.activities_s)
+    whole, note = len(waits) == sent, f"{len(waits)} of {sent} activities"
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        part.add(f"activities.{name}", percentile(waits, share), note=note, whole=whole)
+
+
+def drain(part: Part, sizes: Sizes) -> None:
+    """How fast a queue drains, against bare POSTs."""
+    pairs = [_drain_once(sizes.notes) for _ in range(sizes.drains)]
+    part.add("drain.rate", [drained for drained, _ in pairs])
+    part.add("drain.bare", [bare for _, bare in pairs])
+    part.add("drain.share", [100 * drained / bare for drained, bare in pairs])
 
 
 def _served(sandbox: SandboxProcess, folder: str) -> tuple[Hub, list[str]]:
@@ -120,7 +118,7 @@ def _served(sandbox: SandboxProcess, folder: str) -> tuple[Hub, list[str]]:
     return hub, patients
 
 
-def _latency(report: Report, seconds: int) -> None:
+def _latency(seconds: int) -> tuple[list[float], int]:
     sandbox = SandboxProcess(FOLDER / "sandbox-writes").start()
     hub, patients = _served(sandbox, "hub-writes")
     sent: dict[int, float] = {}
@@ -135,29 +133,29 @@ def _latency(report: Report, seconds: int) -> None:
         }
         answer = hub.call("POST", "/activities", body, **{"Idempotency-Key": str(uuid.uuid4())})
         sent[answer["id"]] = at
-    time.sleep(3)
+    deadline = time.monotonic() + 60
+    while _unseen(hub) and time.monotonic() < deadline:
+        time.sleep(0.2)
     waits = []
     for activity, seen, record in hub.rows("SELECT activity_id, seen_at, record FROM store_writeback"):
         if seen and record and activity in sent:
             waits.append((datetime.fromisoformat(seen + "+00:00").timestamp() - sent[activity]) * 1000)
     hub.stop()
     sandbox.stop()
-    whole = len(waits) == len(sent)
-    p50, p99 = percentile(waits, 0.5), percentile(waits, 0.99)
-    name = "activity posted → in the PMS, receipt stored (10/s)"
-    report.add(
-        f"{name}, p50", p50, "ms", "≤ 100 ms", ok=whole and p50 <= 100, note=f"{len(waits)} of {len(sent)}"
-    )
-    report.add(f"{name}, p99", p99, "ms", "≤ 500 ms", ok=whole and p99 <= 500)
+    return waits, len(sent)
 
 
-def _drain_once() -> tuple[float, float]:
+def _unseen(hub: Hub) -> int:
+    return int(hub.rows("SELECT COUNT(*) FROM store_writeback WHERE seen <> 'seen'")[0][0])
+
+
+def _drain_once(notes: int) -> tuple[float, float]:
     sandbox = SandboxProcess(FOLDER / "sandbox-drain").start()
     hub, _patients = _served(sandbox, "hub-drain")
     hub.stop()
-    subprocess.run([sys.executable, "-m", "bench.fill_queue", str(NOTES)], env=hub._env(), check=True)
+    subprocess.run([sys.executable, "-m", "bench.fill_queue", str(notes)], env=hub.env(), check=True)
     hub.start()
-    while hub.rows("SELECT COUNT(*) FROM store_writeback WHERE seen='seen'")[0][0] < NOTES:
+    while hub.rows("SELECT COUNT(*) FROM store_writeback WHERE seen='seen'")[0][0] < notes:
         time.sleep(0.2)
     first, last = hub.rows("SELECT MIN(sending_at), MAX(seen_at) FROM store_writeback")[0]
     hub.stop()
@@ -165,7 +163,7 @@ def _drain_once() -> tuple[float, float]:
         (str(key), text)
         for key, text in hub.rows("SELECT patient_key, text FROM store_writeback ORDER BY id")
     ]
-    drained = NOTES / (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+    drained = notes / (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
     sandbox.stop()
     sandbox.start()
     bare = max(_bare(sandbox, texts, 1), _bare(sandbox, texts, PARALLEL))

@@ -40,7 +40,7 @@ from chartbridge.pms.reading import BadRow, Gone, Page, Record, Stream
 BACK = timedelta(days=90)
 AHEAD = timedelta(days=548)  # 18 months
 STAMP_OVERLAP = timedelta(seconds=60)
-FINGERPRINT_SHARE = 50_000.0  # it may take one part in so many of the time
+FINGERPRINT_SHARE = 250_000.0  # it may take one part in so many of the time
 _CRC = len(APPOINTMENT_FIELDS)
 _STAMP = APPOINTMENT_FIELDS.index("DateTStamp")
 _TIME = APPOINTMENT_FIELDS.index("AptDateTime")

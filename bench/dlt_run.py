@@ -1,7 +1,7 @@
 """dlt doing what it is recommended for: an incremental load of patients and appointments into DuckDB.
 
-Runs in its own environment (bench/requirements.lock). Prints one JSON line per step:
-{"step": "initial"|"warm"|"cold", "wall": s, "cpu": s, "rows": n, "peak_rss_mb": x}.
+Runs in its own environment (bench/requirements.lock). Prints one JSON line per run:
+{"wall": s, "cpu": s, "rows": n, "peak_rss_mb": x}; the first one counts from the start of the process.
 """
 
 import argparse
@@ -48,14 +48,13 @@ def resources(url: str, window: tuple[str, str]) -> list:
     return made
 
 
-def step(pipeline, url: str, window: tuple[str, str], name: str, wall: float, cpu: float) -> None:
-    """One run; `cold` counts from the start of the process."""
+def step(pipeline, url: str, window: tuple[str, str], wall: float, cpu: float) -> None:
+    """One run, counted from `wall` and `cpu`."""
     pipeline.run(resources(url, window))
     counts = pipeline.last_trace.last_normalize_info.row_counts
     print(
         json.dumps(
             {
-                "step": name,
                 "wall": time.perf_counter() - wall,
                 "cpu": time.process_time() - cpu,
                 "rows": sum(n for table, n in counts.items() if not table.startswith("_dlt")),
@@ -67,13 +66,12 @@ def step(pipeline, url: str, window: tuple[str, str], name: str, wall: float, cp
 
 
 def main() -> None:
-    """initial, then `warm` runs in this process; or one `cold` run of a pipeline made before."""
+    """Load what is new, `runs` times in this process."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["initial", "cold"])
     parser.add_argument("--url", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--window", nargs=2, required=True)
-    parser.add_argument("--warm", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=1)
     args = parser.parse_args()
     pipeline = dlt.pipeline(
         "bench",
@@ -82,12 +80,9 @@ def main() -> None:
         dataset_name="practice",
     )
     window = (args.window[0], args.window[1])
-    if args.mode == "cold":
-        step(pipeline, args.url, window, "cold", started_wall, started_cpu)
-    else:
-        step(pipeline, args.url, window, "initial", time.perf_counter(), time.process_time())
-    for _ in range(args.warm):
-        step(pipeline, args.url, window, "warm", time.perf_counter(), time.process_time())
+    step(pipeline, args.url, window, started_wall, started_cpu)
+    for _ in range(args.runs - 1):
+        step(pipeline, args.url, window, time.perf_counter(), time.process_time())
 
 
 main()
