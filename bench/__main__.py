@@ -73,9 +73,10 @@ def _measure(names: list[str], *, quick: bool, once: bool) -> list[Part]:
             part = Part(name=name, quick=quick, machine=machine())
             if name in ON_ONE:
                 ON_ONE[name](part, maria, sizes)
+                part.save(practice.FOLDER)
             for engine in ENGINES if name in ON_BOTH else ():
                 ON_BOTH[name](part, maria, engine, sizes)
-            part.save(practice.FOLDER)
+                part.save(practice.FOLDER)
             measured.append(part)
     finally:
         maria.stop()

@@ -36,7 +36,7 @@ class Figure:
 
 @dataclass(kw_only=True)
 class Part:
-    """The figures of one part of a run."""
+    """The figures of one part of a run. `waited`: in how many per cent of its time a program waited to run."""
 
     name: str
     quick: bool
@@ -44,10 +44,11 @@ class Part:
     day: str = ""
     seconds: float = 0.0
     load_before: float = 0.0
+    waited: float = 0.0
     figures: list[Figure] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._begun = time.monotonic()
+        self._begun, self._waited = time.monotonic(), _waited()
         self.day = self.day or time.strftime("%Y-%m-%d")
         self.load_before = self.load_before or round(os.getloadavg()[0], 1)
 
@@ -65,9 +66,18 @@ class Part:
     def save(self, folder: Path) -> None:
         """Write it as JSON: `NAME.json`, or `quick-NAME.json` for a trial."""
         self.seconds = round(time.monotonic() - self._begun, 1)
+        self.waited = round(100 * (_waited() - self._waited) / max(self.seconds, 1), 1)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{'quick-' if self.quick else ''}{self.name}.json"
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+
+def _waited() -> float:
+    """Seconds since the start of the machine in which some program waited for a processor; 0 where it isn't told."""
+    pressure = Path("/proc/pressure/cpu")
+    if not pressure.exists():
+        return 0.0
+    return int(pressure.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
 
 
 def load(text: str) -> Part:

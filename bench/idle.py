@@ -1,8 +1,8 @@
 """What a check costs: with nothing new, and after ten changes. One hub process, the checks back to back.
 
 `python -m bench.idle '<JSON>'` measures on the hub whose data folder CHARTBRIDGE_DATA names, and prints JSON. The
-clock is stepped by one interval per round, so that whatever is done only now and then (the day's fingerprint, scans)
-is done as often as in real life and its cost is in the mean.
+clock is stepped through the timetable of all streams, so that whatever is done only now and then (the day's
+fingerprint, asking who is there) is done as often as in real life and its cost is in the mean.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ NAMES = {"appointment_status": "status", "appointments": "appointments", "patien
 PROMISED = ("appointment_status", "appointments")
 AS_DLT = ("appointments", "patients")  # the tables that dlt is told to keep up
 COLD_RUNS = 3
+BETWEEN_SCANS_S = 2500  # more than any stream lets pass: the scan is over before the quiet while begins
 
 
 def run(part: Part, maria: MariaDb, engine: str, sizes: Sizes) -> None:
@@ -124,25 +125,38 @@ class Round:
         raise SystemExit("a scan does not end")
 
 
-def _idle(round_: Round, stream: str, server: int, runs: int) -> dict[str, list[float]]:
-    """Milliseconds of the hub and of the server per check, and of each full scan."""
-    found: dict[str, list[float]] = {"hub_ms": [], "server_ms": [], "scan_pieces": [], "scan_server_ms": []}
-    interval = INTERVALS[stream]
-    rounds = int(800 / interval)
-    round_.settle(stream)
-    for _ in range(runs):
-        round_.clock.ahead += 1000
-        theirs = cpu_seconds(server)
-        found["scan_pieces"].append(round_.settle(stream))
-        found["scan_server_ms"].append((cpu_seconds(server) - theirs) * 1000)
-        cpu, theirs = time.process_time(), cpu_seconds(server)
-        for _ in range(rounds):
-            round_.clock.ahead += interval
+def _idle(round_: Round, server: int, runs: int) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of the hub and of the server per check, all streams at their intervals; and of each full scan."""
+    kinds = ("hub_ms", "server_ms", "scan_pieces", "scan_server_ms")
+    found: dict[str, dict[str, list[float]]] = {stream: {kind: [] for kind in kinds} for stream in INTERVALS}
+    for run in range(runs + 1):
+        round_.clock.ahead += BETWEEN_SCANS_S
+        for stream in INTERVALS:
+            theirs = cpu_seconds(server)
+            pieces = round_.settle(stream)
+            if run:  # the first one only brings this process up to date
+                found[stream]["scan_pieces"].append(pieces)
+                found[stream]["scan_server_ms"].append((cpu_seconds(server) - theirs) * 1000)
+        if run:
+            for stream, (hub_ms, server_ms) in _quiet_while(round_, server).items():
+                found[stream]["hub_ms"].append(hub_ms)
+                found[stream]["server_ms"].append(server_ms)
+    return found
+
+
+def _quiet_while(round_: Round, server: int) -> dict[str, tuple[float, float]]:
+    """800 seconds of the timetable with nothing new: the mean cost of a check of each stream, in milliseconds."""
+    spent = dict.fromkeys(INTERVALS, (0, 0.0, 0.0))
+    for seconds in range(15, 800, 15):
+        round_.clock.ahead += 15
+        for stream in (each for each, interval in INTERVALS.items() if seconds % interval == 0):
+            theirs, cpu = cpu_seconds(server), time.process_time()
             assert round_.check(stream).changes == 0
             round_.checker.flush()
-        found["hub_ms"].append((time.process_time() - cpu) / rounds * 1000)
-        found["server_ms"].append((cpu_seconds(server) - theirs) / rounds * 1000)
-    return found
+            cpu, theirs = time.process_time() - cpu, cpu_seconds(server) - theirs
+            checks, hub_s, server_s = spent[stream]
+            spent[stream] = (checks + 1, hub_s + cpu, server_s + theirs)
+    return {stream: (hub_s / n * 1000, server_s / n * 1000) for stream, (n, hub_s, server_s) in spent.items()}
 
 
 def _ten_changes(round_: Round, port: int, database: str, tens: int) -> dict[str, list[float]]:
@@ -214,7 +228,7 @@ def _rows_read(db: pymysql.connections.Connection, before: int) -> int:
 def main(*, server: int, port: int, database: str, runs: int, tens: int) -> None:
     """Measure and print."""
     round_ = Round()
-    out: dict[str, Any] = {stream: _idle(round_, stream, server, runs) for stream in INTERVALS if runs}
+    out: dict[str, Any] = dict(_idle(round_, server, runs)) if runs else {}
     if tens:
         out["ten"] = _ten_changes(round_, port, database, tens)
     print(json.dumps(out))

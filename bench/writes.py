@@ -27,6 +27,8 @@ from bench.server import free_port
 from bench.sizes import Sizes
 
 PARALLEL = 4
+NEW, OLD = "25.2.10", "24.3.10"
+"""From 25.1.13 the API lists the newest notes of everybody; before, each patient's are asked for alone."""
 
 
 @dataclass
@@ -34,6 +36,7 @@ class SandboxProcess:
     """`chartbridge sandbox open-dental` on SQLite."""
 
     folder: Path
+    version: str = NEW
 
     def start(self) -> SandboxProcess:
         """Start with 500 patients and wait until it answers."""
@@ -44,7 +47,8 @@ class SandboxProcess:
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "chartbridge.cli", "sandbox", "open-dental",
-                "--port", str(self.port), "--database", str(self.folder / "practice.sqlite3"),
+                "--port", str(self.port), "--version", self.version,
+                "--database", str(self.folder / "practice.sqlite3"),
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -97,10 +101,12 @@ def activities(part: Part, sizes: Sizes) -> None:
 
 def drain(part: Part, sizes: Sizes) -> None:
     """How fast a queue drains, against bare POSTs."""
-    pairs = [_drain_once(sizes.notes) for _ in range(sizes.drains)]
+    pairs = [_drain_once(sizes.notes, NEW) for _ in range(sizes.drains)]
     part.add("drain.rate", [drained for drained, _ in pairs])
     part.add("drain.bare", [bare for _, bare in pairs])
     part.add("drain.share", [100 * drained / bare for drained, bare in pairs])
+    drained, bare = _drain_once(sizes.notes, OLD)
+    part.add("drain.share_old", 100 * drained / bare, note=f"{drained:.0f} against {bare:.0f} a second")
 
 
 def _served(sandbox: SandboxProcess, folder: str) -> tuple[Hub, list[str]]:
@@ -149,8 +155,8 @@ def _unseen(hub: Hub) -> int:
     return int(hub.rows("SELECT COUNT(*) FROM store_writeback WHERE seen <> 'seen'")[0][0])
 
 
-def _drain_once(notes: int) -> tuple[float, float]:
-    sandbox = SandboxProcess(FOLDER / "sandbox-drain").start()
+def _drain_once(notes: int, version: str) -> tuple[float, float]:
+    sandbox = SandboxProcess(FOLDER / "sandbox-drain", version).start()
     hub, _patients = _served(sandbox, "hub-drain")
     hub.stop()
     subprocess.run([sys.executable, "-m", "bench.fill_queue", str(notes)], env=hub.env(), check=True)
