@@ -113,13 +113,20 @@ def make_hub(clock: Clock | None = None) -> Hub:
     from chartbridge.store.live_connectors import live
     from chartbridge.store.one_hub import OneHub
     from chartbridge.sync.checks import Checker
+    from chartbridge.writeback import vanished
     from chartbridge.writeback.deliver import Deliverer
     from chartbridge.writeback.whereabouts import keep_watch
 
     clock = clock or SystemClock()
     one_hub = OneHub(clock)
     engine = Engine(
-        Checker(live(), clock, one_hub=one_hub),
+        Checker(
+            live(),
+            clock,
+            one_hub=one_hub,
+            newest_gone=vanished.newest_gone,
+            at_restore=lambda link, connector: vanished.look(link, connector, clock),
+        ),
         Deliverer(live(), clock, one_hub=one_hub),
         clock,
         begin=begin_connection,

@@ -73,6 +73,7 @@ class FakePms:
         self.failing: dict[Stream, Exception] = {}
         self.page_takes_s = 0.0
         self.changes_first = False
+        self.went_back = False
         self.calls: list[tuple[str, bool]] = []
         self.identity = PmsIdentity(
             vendor="Nobody",
@@ -152,6 +153,8 @@ class FakeConnector:
         if stream in pms.failing:
             raise pms.failing[stream]
         pms.calls.append((stream.value, thorough))
+        if pms.went_back:
+            return Page(cursor=cursor or "", went_back=True)
         if pms.page_takes_s:
             pms.clock.advance(pms.page_takes_s)  # type: ignore[attr-defined]
         book = pms.books[stream]

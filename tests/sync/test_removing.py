@@ -258,3 +258,47 @@ def test_a_full_sync_of_everything_leaves_streams_without_passes_to_an_ordinary_
         office.settle(stream)
     assert not StreamState.objects.exclude(wanted="").exists()
     assert not StreamState.objects.exclude(pass_state="").exists()
+
+
+def test_numbers_that_went_back_pull_the_brake_at_the_first_check_and_what_is_left_is_looked_for(
+    office: Office,
+) -> None:
+    looked: list[int] = []
+    office.restart_with(at_restore=lambda link, _connector: looked.append(link.pk))
+    office.pms.put(Stream.PATIENTS, patient("1"))
+    office.settle(Stream.PATIENTS)
+    office.pms.went_back = True
+    office.clock.advance(31)
+    assert office.check(Stream.PATIENTS).error_code == "brake"
+    assert "went backwards" in Connection.objects.get().hold
+    assert looked == [office.pk]
+
+
+def test_writes_of_which_none_is_left_pull_the_brake(office: Office) -> None:
+    gone = 0
+    office.settle(Stream.PATIENTS)
+    office.checker.flush()
+    office.restart_with(newest_gone=lambda _link, _connector: gone)
+    office.settle(Stream.PATIENTS)
+    gone = 5
+    office.clock.advance(601)
+    assert office.check(Stream.PATIENTS).error_code == "brake"
+    assert "last 5 entries" in Connection.objects.get().hold
+
+
+def test_after_the_brake_writing_waits_until_the_patients_were_read_anew(office: Office) -> None:
+    office.pms.put(Stream.PATIENTS, *(patient(str(n)) for n in range(8)))
+    office.settle(Stream.PATIENTS)
+    office.pms.went_back = True
+    office.clock.advance(31)
+    office.check(Stream.PATIENTS)
+    office.pms.went_back = False
+    # the backup's number 3 is somebody else's
+    office.pms.books[Stream.PATIENTS].rows["3"] = patient("3", "Jones", first_name="Bob")
+    assert resume_after_brake(office.pk, "mary@example.com")
+    assert Connection.objects.get().rereading
+    office.clock.advance(4)
+    office.settle(Stream.PATIENTS)
+    assert not Connection.objects.get().rereading
+    others = MirrorPatient.objects.exclude(other_since=None)
+    assert [row.key for row in others] == ["3"]

@@ -9,7 +9,19 @@ from django.test import Client
 from django.utils import timezone
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.store.models import Connection, Delivery, MirrorBadRow, Role, Seen, StreamState
+from chartbridge.store.models import (
+    Connection,
+    Delivery,
+    MirrorBadRow,
+    Observation,
+    Role,
+    Seen,
+    StreamState,
+)
+from chartbridge.store.observations import Seen as Seen_
+from chartbridge.store.observations import record
+from chartbridge.sync.drift import RULES, Tell
+from chartbridge.web.changes import _SENTENCES
 from chartbridge.web.health import bar
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_writeback, an_activity
@@ -97,9 +109,9 @@ def test_the_brake_is_shown_and_released_by_a_manager_only(day: Day, sign_in: Si
     desk, manager = sign_in(Role.FRONT_DESK), sign_in(Role.MANAGER)
     html = desk.get("/health/").content.decode()
     assert "numbering went backwards" in html
-    assert "Go on, read everything anew" not in html
+    assert "It is right, go on" not in html
     assert desk.post("/health/resume/").status_code == 403
-    assert "Go on, read everything anew" in manager.get("/health/").content.decode()
+    assert "It is right, go on" in manager.get("/health/").content.decode()
     assert "Reading goes on" in manager.post("/health/resume/").content.decode()
     assert Connection.objects.get().hold == ""
 
@@ -129,3 +141,64 @@ def test_switched_off_is_said(day: Day, desk: Client) -> None:
 def test_without_a_connection_the_page_says_what_to_do(day: Day, desk: Client) -> None:
     Connection.objects.all().delete()
     assert "No PMS is connected yet" in desk.get("/health/").content.decode()
+
+
+def test_what_vanished_from_a_restored_chart_is_counted_and_written_again_by_choice(
+    day: Day, sign_in: SignIn
+) -> None:
+    Connection.objects.update(hold="The PMS's numbering went backwards.", hold_code="brake")
+    activity = an_activity(day, "1", ActivityKind.PATIENT_NOTE, "Prefers mornings.")
+    row = a_writeback(
+        day,
+        activity,
+        Delivery.TAKEN,
+        seen=Seen.MISSING,
+        reason_code="vanished",
+        reason="It is gone.",
+        attempts=1,
+    )
+    manager = sign_in(Role.MANAGER)
+    html = manager.get("/health/").content.decode()
+    assert "1 entry that Chartbridge had written" in html
+    assert "write again what vanished (1)" in html
+    manager.post("/health/resume/", {"again": "on"})
+    row.refresh_from_db()
+    assert row.delivery == Delivery.UNCERTAIN, "it is looked for before it is sent"
+    assert Connection.objects.get().hold == ""
+
+
+def test_a_hub_that_stands_by_says_so_here_and_beside_health_on_every_page(day: Day, desk: Client) -> None:
+    Connection.objects.update(standby_since=timezone.now())
+    assert "This Chartbridge stands by" in desk.get("/health/").content.decode()
+    assert "Stands by" in desk.get("/writebacks/").content.decode()
+
+
+def test_a_change_is_told_and_put_away_by_a_manager(day: Day, sign_in: SignIn) -> None:
+    record(
+        day.connection,
+        [
+            Seen_(
+                what="note_types", event="gone", key="9", before="Text", paused=["outgoing_text"], told=True
+            ),
+            Seen_(what="note_types", event="renamed", key="8", before="Misc", after="Other", told=True),
+            Seen_(what="operatories", event="added", key="3", after="Op 3"),
+        ],
+        timezone.now(),
+    )
+    manager = sign_in(Role.MANAGER)
+    for page in ("/health/", "/settings/writeback/"):
+        html = manager.get(page).content.decode()
+        assert "The Note Type “Text” was deleted in the PMS" in html
+        assert "Nothing waits because of it." in html
+    told = Observation.objects.get(event="gone")
+    assert sign_in(Role.FRONT_DESK).post(f"/health/changes/{told.pk}/").status_code == 403
+    assert "Put away." in manager.post(f"/health/changes/{told.pk}/").content.decode()
+    assert "already" in manager.post(f"/health/changes/{told.pk}/").content.decode()
+    html = manager.get("/health/").content.decode()
+    assert html.count("The Note Type “Text” was deleted in the PMS") == 1, "in the list of changes only"
+    assert "put away by" in html
+
+
+def test_every_change_that_can_be_told_has_its_words() -> None:
+    for (what, event), rule in RULES.items():
+        assert rule.tell is Tell.NEVER or (what, event) in _SENTENCES

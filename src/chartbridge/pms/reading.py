@@ -54,7 +54,8 @@ class Page:
     transaction; `more` is True while the next call has something to do at once. `oldest_change` is the PMS's
     own moment (aware, UTC) of the oldest change on the page, if it says so: the lag is measured from it.
     `complete` is True on the last page of a read that began with no cursor: everything in scope has been seen.
-    `rows_read` is how many rows the PMS had to give for it; 0 where it is not known.
+    `rows_read` is how many rows the PMS had to give for it; 0 where it is not known. `went_back`: numbers of the
+    PMS that only grow are lower than the cursor knows them, as after a restored backup; nothing else is told then.
     """
 
     records: tuple[Record, ...] = ()
@@ -65,6 +66,7 @@ class Page:
     complete: bool = False
     oldest_change: datetime | None = None
     rows_read: int = 0
+    went_back: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
 from chartbridge.domain.people import PatientStatus
+from chartbridge.pms.commands import CommandKind
 from chartbridge.store import ledger, outbox
 from chartbridge.store.models import (
     ActivityFile,
@@ -136,6 +137,17 @@ def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
     return _rows(rows.order_by("id")[:limit])
 
 
+def shown(connection_id: int, *, limit: int, before: int | None = None) -> list[Row]:
+    """Return notes and documents that were seen in the chart, newest first."""
+    rows = Writeback.objects.filter(
+        connection_id=connection_id, delivery=Delivery.TAKEN, seen=Seen.SEEN
+    ).exclude(marker="")
+    rows = rows.filter(command__in=(CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return _rows(rows.order_by("-id")[:limit])
+
+
 def owed_count(connection_id: int) -> tuple[int, datetime | None]:
     """Return how many taken writes were not read back yet, and when the oldest of them was taken."""
     rows = _owed(connection_id)
@@ -225,6 +237,12 @@ def file_sizes(activity_ids: Sequence[int]) -> dict[int, int]:
     """Return the size in bytes of these activities' files."""
     rows = ActivityFile.objects.filter(activity_id__in=activity_ids).annotate(size=Length("content"))
     return dict(rows.values_list("activity_id", "size"))
+
+
+def patients_changed(connection_id: int, keys: Sequence[str]) -> dict[str, datetime]:
+    """Return, of these patients, those whose number has come to stand for somebody else, and since when."""
+    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
+    return {key: at for key, at in rows.exclude(other_since=None).values_list("key", "other_since") if at}
 
 
 def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:

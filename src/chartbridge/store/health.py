@@ -75,6 +75,12 @@ def bad_rows_by_stream(connection_id: int) -> dict[str, BadRows]:
     return {stream: BadRows(rows=held, count=counts[stream]) for stream, held in found.items()}
 
 
+def standing_for(practice_id: int, reason_code: str) -> int:
+    """How many writebacks are missing in the chart for this reason."""
+    rows = Writeback.objects.filter(practice_id=practice_id, delivery=Delivery.TAKEN, seen=Seen.MISSING)
+    return rows.filter(reason_code=reason_code).count()
+
+
 def mirrored(connection: Connection) -> tuple[int, int]:
     """How many patients and appointments the mirror holds."""
     return (

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chartbridge.store.database import writing
-from chartbridge.store.models import AuditEntry, Connection
+from chartbridge.store.models import AuditEntry, Connection, StreamState
 from chartbridge.store.streams import notice, read_from_the_start
 from chartbridge.store.wake import Lane, wake
 
@@ -40,7 +40,9 @@ def start_anew(connection_id: int, code: str, who: str, now: datetime) -> bool:
     """
     with writing():
         mine = Connection.objects.filter(pk=connection_id, hold_code=code)
-        if not mine.update(hold="", hold_code="", highest={}, identity={}):
+        patients = StreamState.objects.filter(connection_id=connection_id, stream="patients", on=True)
+        gone_on = mine.update(hold="", hold_code="", highest={}, identity={}, rereading=patients.exists())
+        if not gone_on:
             return False
         connection = Connection.objects.get(pk=connection_id)
         read_from_the_start(connection_id)
@@ -54,6 +56,13 @@ def start_anew(connection_id: int, code: str, who: str, now: datetime) -> bool:
         wake(connection_id, Lane.READ)
         wake(connection_id, Lane.WRITE)
     return True
+
+
+def reread(connection: Connection) -> None:
+    """The patients have been read anew after the brake: what waits may be written. Inside a transaction."""
+    Connection.objects.filter(pk=connection.pk).update(rereading=False)
+    connection.rereading = False
+    wake(connection.pk, Lane.WRITE)
 
 
 def known_version(connection_id: int) -> str:

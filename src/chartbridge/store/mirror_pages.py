@@ -66,7 +66,7 @@ def apply_page(connection_id: int, stream: Stream, page: Page, *, generation: in
             changed.setdefault(APPOINTMENTS.topic, []).extend(keys)
         else:
             table = TABLE_OF[kind]
-            keys = _apply_records(connection_id, table, run, generation)
+            keys = _apply_records(connection_id, table, run, generation, now)
             changed.setdefault(table.topic, []).extend(keys)
     if page.gone and stream in _OF_STREAM:
         table = _OF_STREAM[stream]
@@ -123,7 +123,9 @@ def unseen(
     return [row[0] for row in _all(sql, params)]
 
 
-def _apply_records(connection_id: int, table: Table, run: Iterable[Record], generation: int) -> list[str]:
+def _apply_records(
+    connection_id: int, table: Table, run: Iterable[Record], generation: int, now: datetime
+) -> list[str]:
     """Upsert what differs, stamp what does not; returns what notices are about."""
     records: dict[str, Any] = {record.key: record for record in run}  # the later one of the same key counts
     held = _held(connection_id, table, list(records))
@@ -141,6 +143,8 @@ def _apply_records(connection_id: int, table: Table, run: Iterable[Record], gene
             continue
         changed.append(key)
         upserts.append((connection_id, key, *row, *extra_of(record), digest, generation, *blank))
+    if table is PATIENTS:
+        _notice_others(connection_id, [records[key] for key in changed if key in held], now)
     _many(_upsert_sql(table), _fit(upserts))
     stamp = f"UPDATE {table.name} SET generation = %s WHERE connection_id = %s AND key = %s"
     _many(stamp, [(generation, connection_id, key) for key in stale])
@@ -149,6 +153,21 @@ def _apply_records(connection_id: int, table: Table, run: Iterable[Record], gene
     if table is PATIENTS:
         mirror_photos.show_on_new(connection_id, [key for key in changed if key not in held])
     return changed
+
+
+def _notice_others(connection_id: int, patients: list[Any], now: datetime) -> None:
+    """Mark numbers that have come to stand for somebody else: of two names and the birthday, two are others."""
+    known = {
+        p.key: (p.last_name[:100], p.first_name[:100], p.birthdate and str(p.birthdate)) for p in patients
+    }
+    sql = f"SELECT key, last_name, first_name, birthdate FROM {PATIENTS.name} WHERE connection_id = %s"
+    others = [
+        key
+        for key, last, first, born in _among(sql, [connection_id], list(known))
+        if sum((last != known[key][0], first != known[key][1], (born and str(born)) != known[key][2])) > 1
+    ]
+    mark = f"UPDATE {PATIENTS.name} SET other_since = %s WHERE connection_id = %s AND key = %s"
+    _many(mark, [(_moment(now), connection_id, key) for key in others])
 
 
 def _held(connection_id: int, table: Table, keys: list[str]) -> dict[str, tuple[bytes, int, Any]]:

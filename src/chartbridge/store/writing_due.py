@@ -51,7 +51,7 @@ _SQL = (
     " AND EXISTS (SELECT 1 FROM store_mirrorpatient p WHERE p.connection_id = c.id AND p.key = w.patient_key)),"
     f" ({_OURS.format(what='MIN(w.due_at)')} w.delivery = '{Delivery.UNCERTAIN}'),"
     f" ({_OURS.format(what='MIN(w.due_at)')} w.delivery = '{Delivery.TAKEN}' AND w.seen = '{Seen.OWED}')"
-    " FROM store_connection c WHERE c.id IN ({ids}) AND c.\"on\" AND c.hold = '' ORDER BY c.id"
+    " FROM store_connection c WHERE c.id IN ({ids}) AND c.\"on\" AND c.hold = '' AND NOT c.rereading ORDER BY c.id"
 )
 """Written out: it is asked for all connections every few seconds, and before and after each delivery."""
 

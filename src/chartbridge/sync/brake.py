@@ -21,11 +21,30 @@ _PRESS = "If this is right, press “It is right, go on” on the Health page: e
 
 
 class Braked(Exception):
-    """The world looks wrong. `sentence` is for people."""
+    """The world looks wrong. `sentence` is for people; `restored` where it looks like a restored backup."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, *, restored: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.restored = restored
+
+
+def went_back() -> Braked:
+    """The brake for numbers that only grow and have fallen."""
+    return Braked(
+        "The PMS's own numbering went backwards, as it does when a backup was restored. Reading and "
+        f"writing have stopped so that nothing gets lost or written twice. {_PRESS}",
+        restored=True,
+    )
+
+
+def lost_what_was_written(count: int) -> Braked:
+    """The brake for writes that were in the chart and of which none of the newest is there any more."""
+    return Braked(
+        f"The last {count} entries that Chartbridge wrote and saw in the chart are no longer there, as it is when a "
+        f"backup was restored. Reading and writing have stopped so that nothing gets lost. {_PRESS}",
+        restored=True,
+    )
 
 
 def too_many(going: int, living: int) -> bool:
@@ -57,15 +76,13 @@ def look_at(known: Mapping[str, Any], highest: Mapping[str, int], now_is: PmsIde
         )
     for name, before in highest.items():
         if now_is.highest.get(name, before) < before:
-            raise Braked(
-                "The PMS's own numbering went backwards, as it does when a backup was restored. Reading and "
-                f"writing have stopped so that nothing gets lost or written twice. {_PRESS}"
-            )
+            raise went_back()
     seen = known.get("server_now")
     if seen and now_is.server_now < datetime.fromisoformat(seen) - _CLOCK_MAY_SLIP:
         raise Braked(
             "The clock of the PMS's server went backwards by more than two minutes. Reading and writing have "
-            f"stopped, because changes could be missed. Set the server's clock right. {_PRESS}"
+            f"stopped, because changes could be missed. Set the server's clock right. {_PRESS}",
+            restored=True,
         )
 
 

@@ -8,7 +8,7 @@ Must not be in it: threads (that is the engine), how a page is applied.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from chartbridge.pms.reading import Stream
 from chartbridge.store import holds, observations
 from chartbridge.store.database import drop_broken, writing
 from chartbridge.store.live_connectors import LiveConnectors
+from chartbridge.store.models import Connection
 from chartbridge.store.observations import Seen
 from chartbridge.store.one_hub import OneHub
 from chartbridge.store.streams import (
@@ -87,8 +88,13 @@ class Checker:
         *,
         budget_s: float = 1.0,
         one_hub: OneHub | None = None,
+        newest_gone: Callable[[Connection, Connector], int] = lambda _link, _connector: 0,
+        at_restore: Callable[[Connection, Connector], object] = lambda _link, _connector: None,
     ) -> None:
+        """`newest_gone` says how many of the newest writes are no longer in the PMS, where none of them is;
+        `at_restore` is called when the PMS looks restored, after everything has stopped."""
         self._live = live
+        self._newest_gone, self._at_restore = newest_gone, at_restore
         self._one_hub = one_hub or OneHub(clock)
         self._clock = clock
         self._budget_s = budget_s
@@ -183,7 +189,10 @@ class Checker:
             self._take_button(turn)
             self._read(turn, mono)
         except brake.Braked as braked:
-            return self._brake(desk, braked.sentence, brake.CODE)
+            outcome = self._brake(desk, braked.sentence, brake.CODE)
+            if braked.restored:
+                self._look_what_is_left(desk)
+            return outcome
         except _Busy as busy:
             return self._brake(desk, busy.sentence, brake.BUSY)
         except Exception as error:
@@ -219,6 +228,26 @@ class Checker:
         connection.highest = {**connection.highest, **identity.highest}
         desk.identify_at = mono + IDENTIFY_EVERY_S
         self._known[connection.pk] = desk
+
+        if connection.rereading and not self._reads_patients(desk):
+            with writing():
+                holds.reread(connection)
+        if mono >= desk.witness_at and connection.connected_at:
+            gone = self._newest_gone(connection, connector)
+            if gone:
+                raise brake.lost_what_was_written(gone)
+            desk.witness_at = mono + IDENTIFY_EVERY_S
+
+    def _reads_patients(self, desk: Desk) -> bool:
+        tended = desk.streams.get(Stream.PATIENTS)
+        return tended is not None and desk.active(tended)
+
+    def _look_what_is_left(self, desk: Desk) -> None:
+        """List what was written and has vanished. Where that can't be had now, a person can ask for it later."""
+        try:
+            self._at_restore(desk.connection, self._live.of(desk.connection))
+        except PmsError as error:
+            log.warning("left_unlisted", connection=desk.connection.pk, error=type(error).__name__)
 
     def _take_button(self, turn: Turn) -> None:
         state = turn.tended.state
@@ -296,6 +325,7 @@ class Checker:
             drop_broken()
         mono = self._clock.monotonic()
         if fault.code == "unavailable":
+            desk.witness_at = mono  # while it was away, a backup may have been restored
             desk.attempt_at = mono + LEAST_GAP_S
         desk.identify_at = mono
         for each in desk.streams.values() if fault.whole_connection else [tended]:

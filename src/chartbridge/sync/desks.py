@@ -73,7 +73,7 @@ class Desk:
         self.lock = threading.Lock()
         self.streams: dict[Stream, Tended] = {}
         self.skew = timedelta(0)
-        self.identify_at = 0.0
+        self.identify_at = self.witness_at = 0.0
         self.attempt_at = 0.0
         self.stale = False
         self.lookups_seen: dict[str, int] = {}

@@ -12,10 +12,11 @@ from typing import Any
 from chartbridge.domain.schedule import Appointment
 from chartbridge.domain.webhooks import WebhookEvent
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.store import mirror_pages, outbox, streams
+from chartbridge.store import holds, mirror_pages, outbox, streams
 from chartbridge.store.database import writing
 from chartbridge.store.status_moves import status_moves
 from chartbridge.store.wake import Lane, wake
+from chartbridge.sync import brake
 from chartbridge.sync.desks import FIRST, NO_PASS, READING, SWEEP_OWED, share_of
 from chartbridge.sync.lags import percentile, with_lag
 from chartbridge.sync.lists import read_lookups
@@ -70,6 +71,8 @@ def _read_pages(turn: Turn, *, of_pass: bool) -> None:
         while True:
             cursor = gathered[-1].cursor if gathered else _cursor(turn)
             page = turn.connector.read(turn.tended.stream, cursor or None, thorough=turn.tended.scanning)
+            if page.went_back:
+                raise brake.went_back()
             gathered.append(page)
             # The first answer may be of changes that stood in front of the scan: then it is still to come.
             turn.more = page.more or (begins_scan and _tells(page))
@@ -149,6 +152,8 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
         changes |= _progress(turn, pages, of_pass=of_pass, changed=bool(moved), changes=changes)
         changes |= turn.good()
         streams.save_progress(state, changes)
+        if "first_read_done_at" in changes and turn.tended.stream is Stream.PATIENTS and connection.rereading:
+            holds.reread(connection)
         for topic, keys in moved.items():
             streams.notice(connection.practice_id, topic, keys, now)
         if not _is_first_read(turn):

@@ -21,7 +21,7 @@ from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Stream
 from chartbridge.pms.registry import registry
 from chartbridge.store.board import front_connection
-from chartbridge.store.health import BadRows, bad_rows_by_stream, mirrored, queue_state
+from chartbridge.store.health import BadRows, bad_rows_by_stream, mirrored, queue_state, standing_for
 from chartbridge.store.models import Connection, Role, StreamState
 from chartbridge.store.notices import newest
 from chartbridge.store.streams import states
@@ -31,6 +31,7 @@ from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.changes import changes_for, history_for
 from chartbridge.web.toasts import with_toast
+from chartbridge.writeback.mend import retry_alike
 
 LABELS: dict[str, str | Promise] = {
     Stream.APPOINTMENT_STATUS: gettext_lazy("Appointment Status"),
@@ -41,6 +42,7 @@ LABELS: dict[str, str | Promise] = {
     Stream.LOOKUPS: gettext_lazy("Lists (providers, types, statuses)"),
 }
 BRAKE = "brake"
+VANISHED = "vanished"
 SCALE = 2.0  # the bar's right end is twice the interval
 OVERDUE = 3  # intervals without a good check, and at least:
 OVERDUE_S = 30
@@ -103,7 +105,9 @@ def resume(request: StaffRequest) -> HttpResponse:
     connection = front_connection(request.practice.pk)
     if connection and connection.hold_code == BRAKE:
         resume_after_brake(connection.pk, request.user.email)
-        audit(request, "connection.resumed", connection=connection.pk)
+        again = request.POST.get("again") == "on"
+        written = retry_alike(request.practice.pk, VANISHED, request.user.email) if again else 0
+        audit(request, "connection.resumed", connection=connection.pk, written_again=written)
     answer = render(request, "web/health/state.html", _context(request))
     return with_toast(
         request, answer, _("Reading goes on, from the start. Watch this page until it is done.")
@@ -168,6 +172,7 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "patients_held": patients,
         "appointments_held": appointments,
         "braked": connection.hold_code == BRAKE,
+        "vanished": standing_for(request.practice.pk, VANISHED),
         "changes": changes_for(connection),
         "history": history_for(connection),
         "identity": connection.identity,

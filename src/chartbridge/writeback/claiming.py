@@ -50,7 +50,7 @@ class Claimer:
             moves.apply([with_reason(row, verdict) for row, verdict in zip(came, verdicts, strict=True)])
 
 
-def case_of(row: Row, patient: bool | None) -> Case:
+def case_of(row: Row, patient: bool | None, other_since: datetime | None = None) -> Case:
     """Return what is judged of a row. A status move's patient is known to the PMS in any case."""
     return Case(
         kind=row.kind,
@@ -59,6 +59,7 @@ def case_of(row: Row, patient: bool | None) -> Case:
         patient=True if row.kind == APPOINTMENT_STATUS else patient,
         created_at=row.created_at,
         sent_before=True,
+        other_since=other_since,
         status_key=row.payload.get("status_key", "") if row.kind == APPOINTMENT_STATUS else "",
     )
 
@@ -75,8 +76,12 @@ def _claim(desk: Desk, moves: Moving, rows: Sequence[Row], now: datetime) -> lis
 
 
 def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
-    known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
-    return [judge(desk, case_of(row, known.get(row.patient_key)), now) for row in rows]
+    keys = [row.patient_key for row in rows]
+    known = deliveries.patients_known(desk.connection_id, keys)
+    other = deliveries.patients_changed(desk.connection_id, keys)
+    return [
+        judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now) for row in rows
+    ]
 
 
 def _cautiously(rows: list[Row]) -> list[Row]:

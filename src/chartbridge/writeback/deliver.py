@@ -166,7 +166,7 @@ class Deliverer:
 
     def _begin(self, connection_id: int, budget_s: float) -> _Turn | None:
         link = Connection.objects.select_related("practice").filter(pk=connection_id).first()
-        if link is None or not link.on or link.hold:
+        if link is None or not link.on or link.hold or link.rereading:
             return None
         try:
             connector = self._live.of(link)

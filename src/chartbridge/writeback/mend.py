@@ -174,13 +174,15 @@ def _free_all(practice_id: int, rows: Sequence[Row], who: str, now: datetime) ->
 
 
 def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
-    known = deliveries.patients_known(desk.connection_id, [row.patient_key for row in rows])
+    keys = [row.patient_key for row in rows]
+    known = deliveries.patients_known(desk.connection_id, keys)
+    other = deliveries.patients_changed(desk.connection_id, keys)
     changes: list[Change] = []
     for row in rows:
         if row.reason_code in _UNWRITTEN and row.activity_id:
             changes += _write_anew(desk, row, who, now)
             continue
-        verdict = judge(desk, case_of(row, known.get(row.patient_key)), now)
+        verdict = judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now)
         changes += _freed(desk, row, verdict, now)
     done = deliveries.apply(desk.practice_id, changes, who=who, at=now)
     return sum(1 for each in done if each.delivery in (Delivery.QUEUED, Delivery.UNCERTAIN))

@@ -35,6 +35,7 @@ class Case:
     size: int | None = None
     sent_before: bool = False
     status_key: str = ""
+    other_since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +129,8 @@ def _status(desk: Desk, case: Case) -> Verdict | None:
 
 
 def _patient(desk: Desk, case: Case) -> Verdict | None:
+    if case.other_since and case.created_at <= case.other_since:
+        return _verdict(Event.PARK, "patient_changed", desk, case)
     if case.patient is None:
         return _verdict(Event.HOLD, "unknown_patient", desk, case)
     return None if case.patient else _verdict(Event.PARK, "patient_deleted", desk, case)

@@ -55,6 +55,14 @@ SENTENCES: Final[dict[str, str]] = {
     "conflict": "The appointment now shows “{current}” in {pms}. Choose whether to set “{wish}” anyway.",
     "wrong_patient": "{pms} shows this under another patient. Look at the chart before you do anything else.",
     "missing": "{pms} took this, but it can't be found in the chart. Look there; retry if it is not there.",
+    "vanished": (
+        "It was in the chart and is no longer there, as after a restored backup of {pms}. Write it again, or "
+        "dismiss it."
+    ),
+    "patient_changed": (
+        "The number {patient} stands for another person in {pms} since this came in. Dismiss this, or write it for "
+        "the right patient."
+    ),
     "status_moved_on": "{pms} took this status, and shows another one by now.",
     "text_changed": "It is in the chart, but {pms} shows the text differently from what was sent.",
     "internal": "Something went wrong in Chartbridge itself. Retry; report it if it happens again.",

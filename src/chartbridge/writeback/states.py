@@ -32,6 +32,7 @@ class Event(StrEnum):
     ABSENT = "absent"  # looked after a lost answer: it provably is not
     SEE = "see"  # read back
     MISS = "miss"  # taken, and still not to be found
+    VANISH = "vanish"  # it was read back, and a later look does not find it any more
     RETRY = "retry"  # a person or a mended setting sends it again: it can't have been taken
     LOOK = "look"  # the same, but it may have been taken: look first
     DISMISS = "dismiss"  # a person lets it go
@@ -112,6 +113,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (TAKEN, _E.SEE): DONE,
     (TAKEN, _E.MISS): MISSING,
     (TAKEN, _E.PARK): PARKED,
+    (DONE, _E.VANISH): MISSING,
     (MISSING, _E.SEE): DONE,
     (MISSING, _E.LOOK): UNCERTAIN,
     (MISSING, _E.DISMISS): RETRACTED,

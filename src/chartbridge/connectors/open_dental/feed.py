@@ -78,6 +78,10 @@ class Feed:
             or self._behind(state, now)
         )
 
+    def went_back(self, state: FeedState, highest: str | None) -> bool:
+        """Whether the highest key is lower than it was: rows of these tables are never removed."""
+        return not self._db.random_keys and int(highest or 0) < int(state.highest)
+
     def news(self, state: FeedState, highest: str | None, now: ServerTime) -> FeedNews:
         """Read what is new."""
         if self._behind(state, now):  # the clock was set back, or the hour of a DST night repeats

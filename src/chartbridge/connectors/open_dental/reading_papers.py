@@ -79,6 +79,8 @@ class PaperReader:
         if held is None:
             return self._begin(stream, highest, top, now, category)
         grown = not self._db.random_keys and top != held.top
+        if self._feed.went_back(held.feed, highest):
+            return Page(cursor=text or "", went_back=True)
         if grown or self._feed.changed(held.feed, highest, row[4], now):
             return self._changes(stream, held, highest, top if grown else "", now)
         if held.scan is not None or thorough:

@@ -54,6 +54,8 @@ class PatientReader:
         if held is None:
             return self._begin(highest, top, now)
         grown = not self._db.random_keys and top != held.top
+        if self._feed.went_back(held.feed, highest) or (grown and int(top) < int(held.top or 0)):
+            return Page(cursor=text or "", went_back=True)
         if grown or self._feed.changed(held.feed, highest, row[4], now):
             return self._changes(held, highest, top if grown else "", now)
         if held.scan is not None or thorough:

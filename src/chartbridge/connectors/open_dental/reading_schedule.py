@@ -106,6 +106,8 @@ class ScheduleReader:
         not_while_updating(row[2])
         if held is None:
             return self._begin(stream, highest, now)
+        if self._feed.went_back(held.feed, highest):
+            return Page(cursor=text or "", went_back=True)
         if self._feed.changed(held.feed, highest, row[4], now):
             return self._changes(stream, held, self._feed.news(held.feed, highest, now), now)
         found = self._hidden_changes(stream, held, now)
