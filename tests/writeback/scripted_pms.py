@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
@@ -13,13 +14,15 @@ from chartbridge.pms.commands import (
     AddNote,
     Command,
     CommandKind,
+    Finds,
     MarkInsuranceVerified,
     Receipt,
     SetAppointmentStatus,
+    Sought,
 )
 from chartbridge.pms.connector import Finding, Settings
 from chartbridge.pms.errors import Conflict, Uncertain
-from chartbridge.pms.manifest import CommandClaim, Manifest, Proof, Repeat
+from chartbridge.pms.manifest import CommandClaim, Manifest, Proof, Repeat, Retract, SearchClaim
 from chartbridge.pms.reading import Page, PmsIdentity, Stream
 from chartbridge.pms.registry import Registry
 
@@ -47,6 +50,7 @@ class ScriptedPms:
     looking: Callable[[], None] = lambda: None
     as_stored: Callable[[str], str] = lambda text: text.replace("\n", "  ")
     shows: bool = True
+    searches_everyone: bool = True
     writes: int = 0
     looks: int = 0
     in_flight: int = 0
@@ -136,6 +140,13 @@ class ScriptedConnector:
             found = {(r.patient_key, r.marker): r for r in self.pms.records} if self.pms.shows else {}
             return [self._landed(command, found) for command in commands]
 
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        self.pms.looking()
+        markers = {each.command.marker for each in sought}
+        with self.pms.guard:
+            found = [self._shown(each) for each in self.pms.records if each.marker in markers]
+        return Finds(records=tuple(found), everyone=self.pms.searches_everyone)
+
     def open_file(self, ref: str) -> bytes:
         return b""
 
@@ -150,6 +161,9 @@ class ScriptedConnector:
         record = found.get((command.patient_key, command.marker))
         if record is None:
             return None
+        return self._shown(record)
+
+    def _shown(self, record: Written) -> Receipt:
         return Receipt(
             record=f"note {record.number}",
             patient_key=record.patient_key,
@@ -164,10 +178,15 @@ def lose_answer(command: Command) -> None:
     raise Uncertain("The answer was lost.")
 
 
+RETRACT = dict.fromkeys(CommandKind, Retract.CORRECT) | {CommandKind.SET_APPOINTMENT_STATUS: Retract.SET_BACK}
+
+
 def scripted_manifest(**changes: object) -> Manifest:
     """A manifest with every command; `changes` go to the claim of notes."""
     claims = {
-        kind: CommandClaim(kind=kind, repeat=Repeat.LOOK_FIRST, settle_after=65.0, max_bytes=1_000_000)
+        kind: CommandClaim(
+            kind=kind, repeat=Repeat.LOOK_FIRST, settle_after=65.0, max_bytes=1_000_000, retract=RETRACT[kind]
+        )
         for kind in CommandKind
     }
     notes = {"max_text": 2000, **changes}
@@ -181,6 +200,7 @@ def scripted_manifest(**changes: object) -> Manifest:
         streams={},
         commands=claims,
         lookups=frozenset(LookupKind),
+        search=SearchClaim(commands=frozenset({CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT})),
         opens_files=False,
         calls_per_second=0,
         read_connections=1,

@@ -120,3 +120,23 @@ class Receipt:
 
     def __repr__(self) -> str:
         return f"Receipt(record={self.record!r}, seen={self.seen})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sought:
+    """A write that is believed to be in the PMS: its command (a document without its bytes), and what its receipt
+    said the record is, e.g. `commlog 4711`, or empty."""
+
+    command: AddNote | AddDocument
+    record: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finds:
+    """Every record that carries one of the markers that were sought, on whichever patient it stands.
+
+    `everyone` is False where other patients than those of the sought commands could not be searched.
+    """
+
+    records: tuple[Receipt, ...]
+    everyone: bool

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
-from chartbridge.pms.commands import Command, Receipt
+from chartbridge.pms.commands import Command, Finds, Receipt, Sought
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Stream
 
@@ -102,6 +103,19 @@ class Holding:
 
     ours: bool
     taken_anew: bool = False
+
+
+class Searches(Protocol):
+    """What a connector whose manifest claims `search` can do besides."""
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        """Return every record that carries one of their markers: also a second one, also another patient's.
+
+        `since` is when the first of them was written, aware: nothing older needs to be searched. Writes nothing and
+        reads in small pieces. Called for the commands that the manifest's `search` names, at most some hundred at
+        once.
+        """
+        ...
 
 
 class HoldsPractice(Protocol):

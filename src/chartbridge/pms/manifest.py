@@ -55,6 +55,14 @@ class OneHub:
     note: str = ""
 
 
+class Retract(StrEnum):
+    """How a write that is in the PMS can be undone."""
+
+    CORRECT = "correct"  # a correction note that names it
+    SET_BACK = "set_back"  # the former status, where nobody moved it since
+    NEVER = "never"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
     """One value of a setting that is a choice."""
@@ -111,6 +119,15 @@ class CommandClaim:
     settle_after: float = 0.0
     parallel: int = 1
     charset: str = "bmp"  # bmp, unicode, latin1
+    retract: Retract = Retract.NEVER
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchClaim:
+    """For which commands all records that carry a marker can be found: a second one, another patient's."""
+
+    commands: frozenset[CommandKind] = frozenset()
     note: str = ""
 
 
@@ -134,6 +151,7 @@ class Manifest:
     streams: dict[Stream, StreamClaim]
     commands: dict[CommandKind, CommandClaim]
     lookups: frozenset[LookupKind]
+    search: SearchClaim
     opens_files: bool
     calls_per_second: float
     read_connections: int
@@ -163,7 +181,12 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
         for name, body in _copies(raw.get("streams", {}))
     }
     commands = {
-        CommandKind(name): CommandClaim(kind=CommandKind(name), repeat=Repeat(body.pop("repeat")), **body)
+        CommandKind(name): CommandClaim(
+            kind=CommandKind(name),
+            repeat=Repeat(body.pop("repeat")),
+            retract=Retract(body.pop("retract", Retract.NEVER)),
+            **body,
+        )
         for name, body in _copies(raw.get("commands", {}))
     }
     limits = raw.get("limits", {})
@@ -177,6 +200,7 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
         streams=streams,
         commands=commands,
         lookups=frozenset(LookupKind(k) for k in raw.get("lookups", [])),
+        search=_search(dict(raw.get("search", {}))),
         opens_files=raw.get("opens_files", False),
         calls_per_second=float(limits.get("calls_per_second", 0)),
         read_connections=int(limits.get("read_connections", 1)),
@@ -191,6 +215,11 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
 
 def _copies(table: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, dict(body)) for name, body in table.items()]
+
+
+def _search(body: dict[str, Any]) -> SearchClaim:
+    commands = frozenset(CommandKind(name) for name in body.pop("commands", ()))
+    return SearchClaim(commands=commands, **body)
 
 
 def _setting(name: str, body: dict[str, Any]) -> Setting:

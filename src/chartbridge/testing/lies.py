@@ -8,11 +8,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import cast
 
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
-from chartbridge.pms.commands import AddNote, Command, CommandKind, Receipt, SetAppointmentStatus
-from chartbridge.pms.connector import Connector, Finding
+from chartbridge.pms.commands import (
+    AddNote,
+    Command,
+    CommandKind,
+    Finds,
+    Receipt,
+    SetAppointmentStatus,
+    Sought,
+)
+from chartbridge.pms.connector import Connector, Finding, Searches
 from chartbridge.pms.errors import Conflict, PmsError, Refused, Unavailable, Uncertain
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Record, Stream
@@ -51,6 +61,9 @@ class Honest:
 
     def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
         return self.inner.landed_all(commands)
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        return cast("Searches", self.inner).find(sought, since)
 
     def open_file(self, ref: str) -> bytes:
         return self.inner.open_file(ref)
@@ -180,6 +193,33 @@ class LandedOnAnyone(Honest):
         return found
 
 
+class FindsTheFirstOnly(Honest):
+    """A search ends at the first record of each marker: nothing is ever there twice."""
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        found = super().find(sought, since)
+        return replace(found, records=found.records[: len(sought)])
+
+
+class FindsOnlyTheNamed(Honest):
+    """A search among the named patients says that it has searched everybody."""
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        people = {each.command.patient_key for each in sought}
+        found = super().find(sought, since)
+        theirs = tuple(each for each in found.records if each.patient_key in people)
+        return Finds(records=theirs, everyone=True)
+
+
+class FindsAnything(Honest):
+    """A search brings whatever carries any marker."""
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        found = super().find(sought, since)
+        extra = [Receipt(record="commlog 1", patient_key="1", text="CB-00000000", seen=True)]
+        return replace(found, records=(*found.records, *extra))
+
+
 class LeaksInMessage(Honest):
     """An error's message carries the patient's name."""
 
@@ -267,6 +307,9 @@ LIES: dict[type[Honest], str] = {
     AlwaysLanded: "test_looking_never_says_yes_to_what_is_not_there",
     NeverLanded: "test_a_write_lands_once_and_is_shown",
     LandedOnAnyone: "test_looking_never_says_yes_to_what_is_not_there",
+    FindsTheFirstOnly: "test_a_second_record_is_found",
+    FindsOnlyTheNamed: "test_a_record_under_another_patient_is_found_or_said_not_to_be_searched",
+    FindsAnything: "test_a_search_brings_what_is_there_and_nothing_else",
     LeaksInMessage: "test_no_name_appears_in_any_message_repr_cursor_or_log",
     LeaksInCause: "test_no_name_appears_in_any_message_repr_cursor_or_log",
     LeaksInLog: "test_no_name_appears_in_any_message_repr_cursor_or_log",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chartbridge.bootstrap import make_registry
 from chartbridge.pms.commands import CommandKind
-from chartbridge.pms.manifest import Manifest, Repeat
+from chartbridge.pms.manifest import Manifest, Repeat, Retract
 from chartbridge.pms.reading import Stream
 
 WHERE = Path("docs/connectors/matrix.md")
@@ -36,6 +36,12 @@ REPEAT_WORDS = {
     Repeat.NEVER: "never repeated",
 }
 
+RETRACT_WORDS = {
+    Retract.CORRECT: "undone by a correction note",
+    Retract.SET_BACK: "undone by setting it back",
+    Retract.NEVER: "can't be undone",
+}
+
 
 def matrix(manifests: Iterable[Manifest]) -> str:
     """The whole page."""
@@ -54,6 +60,10 @@ def matrix(manifests: Iterable[Manifest]) -> str:
     lines += ["", "## Writing", ""]
     lines += _rows(
         listed, [(word, [_command(m, kind) for m in listed]) for kind, word in COMMAND_WORDS.items()]
+    )
+    lines += ["", "## Finding again", ""]
+    lines += _rows(
+        listed, [(word, [_search(m, kind) for m in listed]) for kind, word in COMMAND_WORDS.items()]
     )
     for each in listed:
         lines += _about(each)
@@ -83,8 +93,14 @@ def _command(manifest: Manifest, kind: CommandKind) -> str:
     parts = [f"from {claim.since}" if claim.since else "yes"]
     if claim.permission:
         parts.append(f"permission {claim.permission}")
-    parts.append(REPEAT_WORDS[claim.repeat])
+    parts += [REPEAT_WORDS[claim.repeat], RETRACT_WORDS[claim.retract]]
     return ", ".join(parts)
+
+
+def _search(manifest: Manifest, kind: CommandKind) -> str:
+    if kind in manifest.search.commands:
+        return "in its place, a second time, under another patient"
+    return "in its place" if kind in manifest.commands else "no"
 
 
 def _about(manifest: Manifest) -> list[str]:
@@ -93,6 +109,7 @@ def _about(manifest: Manifest) -> list[str]:
         lines += ["What it can't do:", "", *(f"- {sentence}" for sentence in manifest.cannot.values()), ""]
     notes = [(STREAM_WORDS[c.stream], c.note) for c in manifest.streams.values() if c.note]
     notes += [(COMMAND_WORDS[c.kind], c.note) for c in manifest.commands.values() if c.note]
+    notes += [("Finding again", manifest.search.note)] if manifest.search.note else []
     if notes:
         lines += ["Notes:", "", *(f"- {word}: {note}" for word, note in notes), ""]
     lines += ["Run against:", "", *(f"- {each}" for each in manifest.proof.run_against or ("Nothing yet.",))]

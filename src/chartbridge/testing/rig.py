@@ -113,6 +113,18 @@ class Rig(Protocol):
         """A patient with a visit today."""
         ...
 
+    def copy_record(self, record: str) -> str:
+        """Make a second one of a record, as a resend or a person may, and return what it is called."""
+        ...
+
+    def misfile(self, record: str) -> str:
+        """Put a record under another patient and return whose."""
+        ...
+
+    def rewrite(self, record: str, text: str) -> None:
+        """Change a record's text (a document's name)."""
+        ...
+
     def meanwhile(self, answer: int, action: Callable[[], None]) -> None:
         """Do something after the PMS has given so many more answers, before the last of them arrives."""
         ...

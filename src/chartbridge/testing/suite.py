@@ -27,11 +27,12 @@ from chartbridge.pms.reading import Stream
 from chartbridge.testing.claims import MARKED, MARKER, RECORDS, offered
 from chartbridge.testing.reading import ReadingContract
 from chartbridge.testing.rig import Rig
+from chartbridge.testing.searching import SearchingContract
 from chartbridge.testing.steps import leaks, pages, read_on
 from chartbridge.testing.writing import WritingContract
 
 
-class ConnectorContract(ReadingContract, WritingContract):
+class ConnectorContract(ReadingContract, WritingContract, SearchingContract):
     """Every test that a connector must pass."""
 
     @pytest.fixture

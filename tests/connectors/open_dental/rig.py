@@ -185,6 +185,24 @@ class OpenDentalRig:
     def patient_of_today(self) -> str:
         return str(self.patient)
 
+    def copy_record(self, record: str) -> str:
+        table, _, key = record.partition(" ")
+        known = self.db.schema[table]
+        row = dict(self.db.get(table, int(key)) or {})
+        del row[known.primary], row[known.stamp]
+        return f"{table} {self.db.insert(table, **row)}"
+
+    def misfile(self, record: str) -> str:
+        self._change(record, PatNum=self.neighbour)
+        return str(self.neighbour)
+
+    def rewrite(self, record: str, text: str) -> None:
+        self._change(record, **{"Note" if record.startswith("commlog") else "Description": text})
+
+    def _change(self, record: str, **values: object) -> None:
+        table, _, key = record.partition(" ")
+        self.db.update(table, int(key), **values)
+
     def meanwhile(self, answer: int, action: Callable[[], None]) -> None:
         (self.db_line or self.api_line).meanwhile(answer, action)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
 
@@ -26,11 +26,12 @@ from chartbridge.connectors.open_dental.reading_api_papers import ApiPaperReader
 from chartbridge.connectors.open_dental.reading_papers import PaperReader
 from chartbridge.connectors.open_dental.reading_people import PatientReader
 from chartbridge.connectors.open_dental.reading_schedule import ScheduleReader
+from chartbridge.connectors.open_dental.searching import ApiSearcher, DatabaseSearcher
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.connectors.open_dental.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
-from chartbridge.pms.commands import Command, Receipt
+from chartbridge.pms.commands import Command, Finds, Receipt, Sought
 from chartbridge.pms.connector import Connector, Finding, Holding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError, Unreadable
 from chartbridge.pms.manifest import Manifest, load_manifest
@@ -115,6 +116,14 @@ class OpenDental:
                     raise
                 return _looked(parts.database, commands)
         return ApiLooker(parts.needed_api(), parts.writer()).landed_all(commands)
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:
+        parts = self._open()
+        if not sought:
+            return Finds(records=(), everyone=True)
+        if parts.database is not None:
+            return DatabaseSearcher(parts.database).find(sought)
+        return ApiSearcher(parts.needed_api()).find(sought, since)
 
     def open_file(self, ref: str) -> bytes:
         parts = self._open()

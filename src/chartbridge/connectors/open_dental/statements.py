@@ -138,6 +138,19 @@ STATEMENTS: dict[str, str] = {
     ),
     "notes_of": "SELECT {commlog} FROM commlog WHERE PatNum = %s AND Note LIKE %s",
     "papers_of": "SELECT {document} FROM document WHERE PatNum = %s AND Description LIKE %s",
+    # looking for everything that carries a marker: by key, by patient, and in a short time of everybody's
+    "notes_by_key": "SELECT {commlog} FROM commlog WHERE CommlogNum IN ({keys}) AND Note LIKE '%%CB-%%'",
+    "notes_of_people": "SELECT {commlog} FROM commlog WHERE PatNum IN ({keys}) AND Note LIKE '%%CB-%%'",
+    "notes_between": (
+        "SELECT {commlog} FROM commlog {by_comm_time} WHERE CommDateTime >= %s AND CommDateTime <= %s "
+        "AND Note LIKE '%%CB-%%'"
+    ),
+    "papers_by_key": "SELECT {document} FROM document WHERE DocNum IN ({keys}) AND Description LIKE '%%CB-%%'",
+    "papers_of_people": "SELECT {document} FROM document WHERE PatNum IN ({keys}) AND Description LIKE '%%CB-%%'",
+    "papers_between": (
+        "SELECT {document} FROM document WHERE DocNum >= %s AND DocNum < %s AND Description LIKE '%%CB-%%'"
+    ),
+    "last_paper": "SELECT MAX(DocNum) FROM document",
     "status_of": "SELECT AptNum, PatNum, Confirmed FROM appointment WHERE AptNum IN ({keys})",
     "plans_of": "SELECT PatPlanNum, PatNum, Ordinal FROM patplan WHERE PatNum = %s ORDER BY Ordinal",
     "verified": (
@@ -208,6 +221,10 @@ def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, 
         )
     by_time = indexes.get(("appointment", "aptdatetime"))
     parts["by_time"] = f"FORCE INDEX (`{by_time}`)" if by_time and "`" not in by_time else ""
+    by_comm_time = indexes.get(("commlog", "commdatetime"))
+    parts["by_comm_time"] = (
+        f"FORCE INDEX (`{by_comm_time}`)" if by_comm_time and "`" not in by_comm_time else ""
+    )
     # before 24.2.1 there is no index on HistDateTStamp: the window is one of keys then
     parts["history_stamp"] = (
         "HistDateTStamp" if ("histappointment", "histdatetstamp") in indexes else "HistApptNum"
