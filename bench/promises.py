@@ -147,8 +147,8 @@ TABLE: tuple[Line, ...] = (
         what="idle check of patients, server's processor time",
     ),
     Line(
-        key="idle.scan_pieces", part="idle", engines=_BOTH, unit="pieces",
-        what="the full scan of appointments that runs every 15 minutes: pieces",
+        key="idle.scan_pieces", part="idle", engines=_BOTH, unit="turns",
+        what="the full scan of appointments that runs every 15 minutes: turns of at most a quarter of a second",
     ),
     Line(
         key="idle.scan_server", part="idle", engines=_BOTH, unit="ms",
