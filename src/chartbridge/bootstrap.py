@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +19,12 @@ from chartbridge.pms.manifest import load_manifest
 from chartbridge.pms.registry import Registry, install
 
 if TYPE_CHECKING:
+    from chartbridge.engine.daily import Daily
     from chartbridge.engine.posting import Posting
     from chartbridge.engine.threads import Engine
+
+RECONCILE_AT = 2
+"""The hour of a practice's own clock from which on yesterday is looked at in its PMS."""
 
 CONNECTORS: dict[str, str] = {
     "eaglesoft": "chartbridge.connectors.eaglesoft",
@@ -84,6 +89,7 @@ class Hub:
     clock: Clock
     engine: Engine
     posting: Posting
+    daily: Daily
 
     def start(self) -> None:
         """Take up what an earlier process left half-done, then give every connection its turns."""
@@ -94,6 +100,7 @@ class Hub:
         recover(self.clock)
         self.engine.start()
         self.posting.start()
+        self.daily.start()
 
     def stop(self, seconds: float) -> bool:
         """Finish what is in flight, then let go of the PMSs. Returns whether everything was finished."""
@@ -101,6 +108,7 @@ class Hub:
 
         until = self.clock.monotonic() + seconds
         finished = self.engine.stop(seconds)
+        finished = self.daily.stop(until - self.clock.monotonic()) and finished
         live().close()
         return self.posting.stop(until - self.clock.monotonic()) and finished
 
@@ -132,7 +140,34 @@ def make_hub(clock: Clock | None = None) -> Hub:
         begin=begin_connection,
         keep=lambda: keep_watch(clock),
     )
-    return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)))
+    return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)), daily=_daily(clock))
+
+
+def _daily(clock: Clock) -> Daily:
+    """What is done once a day: last night's look at the day before, and the mail about what waits."""
+    from chartbridge.engine.daily import Daily, DailyJob
+    from chartbridge.store import mailing, tending
+    from chartbridge.store.live_connectors import live
+    from chartbridge.web.writebacks import title_of
+    from chartbridge.writeback import digest, reconcile
+
+    def look_at_the_day_before(practice_id: int, day: date) -> None:
+        reconcile.begin(practice_id, day - timedelta(days=1), reconcile.WHO, clock=clock)
+
+    def send_mail(practice_id: int, _day: date) -> None:
+        digest.send_daily(practice_id, clock, title_of)
+
+    return Daily(
+        {
+            "reconcile": DailyJob(
+                hours=lambda: dict.fromkeys(tending.connected_practices(), RECONCILE_AT),
+                run=look_at_the_day_before,
+            ),
+            "digest": DailyJob(hours=mailing.hours, run=send_mail),
+        },
+        clock,
+        asked=reconcile.Reconciler(live(), clock),
+    )
 
 
 def begin_connection(connection_id: int) -> None:

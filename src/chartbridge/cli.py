@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from chartbridge import __version__, bootstrap
@@ -189,6 +190,42 @@ def _token(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _ledger(asked: argparse.Namespace) -> int:
+    _ready()
+    from chartbridge import proving
+
+    if asked.what == "verify":
+        return proving.verify(_practices(asked.practice), kept_hash=asked.last_hash)
+    return proving.export(
+        _practice(asked.practice),
+        form=asked.format,
+        since=_day(asked.since),
+        until=_day(asked.until),
+        out=Path(asked.out) if asked.out else None,
+    )
+
+
+def _reconcile(asked: argparse.Namespace) -> int:
+    _ready()
+    from chartbridge import proving
+
+    return proving.reconcile_day(_practices(asked.practice), _day(asked.day))
+
+
+def _practices(wanted: int | None) -> list[int]:
+    """Return the practice that is named, or all of them."""
+    from chartbridge.store.tending import practices
+
+    return [_practice(wanted)] if wanted is not None else sorted(practices())
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise Wrong(f"{text} is no day. Give it like 2026-11-25.") from error
+
+
 def _ready() -> None:
     bootstrap.prepare()
     bootstrap.make_data_folder()
@@ -286,6 +323,23 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("name", help="the program's name, as it will stand in the audit trail")
     token.add_argument("--practice", type=int)
     token.add_argument("--read-only", action="store_true")
+
+    book = command("ledger", _ledger, "verify or export the ledger of every write")
+    book.add_argument("what", choices=["verify", "export"])
+    book.add_argument("--practice", type=int, help="one practice (verify: all, if left out)")
+    book.add_argument(
+        "--last-hash", default="", help="verify: a hash that was kept elsewhere must still be in it"
+    )
+    book.add_argument("--format", choices=["csv", "json"], default="csv", help="export: CSV, or JSON lines")
+    book.add_argument("--since", metavar="DAY", help="export: from this day on, like 2026-11-25")
+    book.add_argument("--until", metavar="DAY", help="export: up to before this day")
+    book.add_argument("--out", metavar="FILE", help="export: into a file instead of onto the screen")
+
+    look = command(
+        "reconcile", _reconcile, "look for a day's activities in the PMS and say what is not as written"
+    )
+    look.add_argument("--practice", type=int, help="one practice (all, if left out)")
+    look.add_argument("--day", help="like 2026-11-25 (today, if left out)")
 
     command("migrate", _migrate, "bring the tables up to this version (serve does it too)")
     return parser

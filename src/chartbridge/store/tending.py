@@ -18,6 +18,11 @@ def practices() -> dict[int, str]:
     return dict(Practice.objects.order_by("id").values_list("id", "name"))
 
 
+def connected_practices() -> list[int]:
+    """Return the practices that have a connection that is on."""
+    return sorted(set(Connection.objects.filter(on=True).values_list("practice_id", flat=True)))
+
+
 def connections() -> list[Connection]:
     """Return every connection with its practice, whether it is on or not."""
     return list(Connection.objects.select_related("practice").order_by("practice_id", "id"))

@@ -77,8 +77,14 @@ TITLES: dict[str, str | Promise] = {
     "not_allowed": gettext_lazy("The type is not allowed"),
     "who_is_this": gettext_lazy("Who is this?"),
     "unknown_number": gettext_lazy("Nobody has this number"),
+    "gone_since": gettext_lazy("Gone from the chart"),
     "cannot_look": gettext_lazy("It could not be looked up"),
 }
+
+
+def title_of(reason: str) -> str:
+    """What a group of a reason is called."""
+    return str(TITLES.get(reason, reason.replace("_", " ").capitalize()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

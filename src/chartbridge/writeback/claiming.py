@@ -18,6 +18,7 @@ from chartbridge.writeback.changes import change, with_reason
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, Verdict, judge
 from chartbridge.writeback.states import Event
 
+CORRECTION = "correction"
 MOST_FILES = 2
 """So many files are in memory at once."""
 
@@ -61,6 +62,7 @@ def case_of(row: Row, patient: bool | None, other_since: datetime | None = None)
         sent_before=True,
         other_since=other_since,
         status_key=row.payload.get("status_key", "") if row.kind == APPOINTMENT_STATUS else "",
+        correction=bool(row.payload.get(CORRECTION)),
     )
 
 
@@ -68,11 +70,19 @@ def _claim(desk: Desk, moves: Moving, rows: Sequence[Row], now: datetime) -> lis
     judged = list(zip(rows, _judged(desk, rows, now), strict=True))
     bad = [with_reason(row, verdict) for row, verdict in judged if verdict.event is not Event.QUEUE]
     starts = [
-        change(row, Event.CLAIM, fields={"attempts": row.attempts + 1, "sending_at": now})
+        change(
+            row, Event.CLAIM, fields=_sent_with(row, desk) | {"attempts": row.attempts + 1, "sending_at": now}
+        )
         for row, verdict in judged
         if verdict.event is Event.QUEUE
     ]
     return [each.row for each in moves.apply([*bad, *starts]) if each.move == Event.CLAIM]
+
+
+def _sent_with(row: Row, desk: Desk) -> dict[str, object]:
+    """Under which type and provider it goes out: by these a person finds what a wrong setting wrote."""
+    box = desk.boxes.get(row.kind)
+    return {"sent_type": box.type_key if box else "", "sent_provider": desk.provider_key}
 
 
 def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:

@@ -19,6 +19,7 @@ from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
+from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import GO, Verdict, judge
@@ -31,6 +32,7 @@ __all__ = [
     "back_fill",
     "dismiss",
     "free_after_setting",
+    "imported",
     "patients_changed",
     "rehearse",
     "retry",
@@ -118,6 +120,19 @@ def back_fill(connection_id: int, kind: str, since: datetime, who: str, *, clock
         freed = _free_all(practice_id, rows, who, now)
         wake(connection_id, Lane.WRITE)
     return freed
+
+
+def imported(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """A person says that these documents were imported by hand. Returns how many were still waiting for it."""
+    now = (clock or SystemClock()).now()
+    with ledger.turn(practice_id):
+        rows = deliveries.rows_of(practice_id, writeback_ids)
+        changes = [
+            change(row, Event.SEE, fields={**CLEAR, "seen_at": now}, detail={"by": "person"})
+            for row in rows
+            if row.reason_code == WAITING_FOR_IMPORT and allows(state_of(row), Event.SEE)
+        ]
+        return len(deliveries.apply(practice_id, changes, who=who, at=now))
 
 
 def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:

@@ -35,6 +35,8 @@ from chartbridge.writeback.states import Event
 
 MISSING_AFTER = timedelta(seconds=120)
 MOST_RESTARTS = 2
+WAITING_FOR_IMPORT = "waiting_for_import"
+LOOK_FOR_IMPORT = timedelta(minutes=2)
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}
 
 log = structlog.get_logger()
@@ -101,6 +103,8 @@ def after_look(
     row: Row, desk: Desk, found: Receipt | None, now: datetime, restarts: int
 ) -> tuple[Change, ...]:
     """Return what follows from a look for an uncertain write."""
+    if found is not None and found.handed_over:
+        return _taken(row, desk, found, now)
     if found is not None:
         return (_shown(row, desk, found, now, Event.FIND),)
     claim = desk.claim(row.command)
@@ -113,8 +117,10 @@ def after_look(
 
 def after_read_back(row: Row, desk: Desk, found: Receipt | None, now: datetime) -> tuple[Change, ...]:
     """Return what follows from reading a taken write back; nothing while it may still appear."""
-    if found is not None:
+    if found is not None and not found.handed_over:
         return (_shown(row, desk, found, now, Event.SEE),)
+    if row.reason_code == WAITING_FOR_IMPORT:
+        return ()  # until it shows in the index, or a person ticks it off
     if now - (row.taken_at or now) < MISSING_AFTER:
         return ()
     code = "status_moved_on" if row.kind == APPOINTMENT_STATUS else "missing"
@@ -144,6 +150,12 @@ def _taken(row: Row, desk: Desk, receipt: Receipt, now: datetime) -> tuple[Chang
     claim = desk.claim(row.command)
     due_at = now + timedelta(seconds=claim.visible_after if claim else 0.0)
     fields = {**CLEAR, "record": receipt.record[:80], "taken_at": now, "due_at": due_at}
+    if receipt.handed_over:
+        fields |= {
+            "reason_code": WAITING_FOR_IMPORT,
+            "reason": sentence(WAITING_FOR_IMPORT, pms=desk.pms),
+            "due_at": now + LOOK_FOR_IMPORT,
+        }
     taken = change(row, Event.TAKE, fields=fields, detail=_record(receipt))
     if not receipt.seen:
         return (taken,)

@@ -36,6 +36,7 @@ class Case:
     sent_before: bool = False
     status_key: str = ""
     other_since: datetime | None = None
+    correction: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ def _verdict(event: Event, code: str, desk: Desk, case: Case, **words: object) -
 
 def _allowed(desk: Desk, case: Case) -> Verdict | None:
     box = desk.boxes.get(case.kind)
-    if case.kind == APPOINTMENT_STATUS or (box and box.allowed):
+    if case.kind == APPOINTMENT_STATUS or case.correction or (box and box.allowed):
         return None
     return _verdict(Event.SKIP, "not_allowed", desk, case)
 

@@ -63,6 +63,12 @@ SENTENCES: Final[dict[str, str]] = {
         "The number {patient} stands for another person in {pms} since this came in. Dismiss this, or write it for "
         "the right patient."
     ),
+    "gone_since": (
+        "It stood in the chart and does not any more: somebody may have deleted it in {pms}. Look there; write it "
+        "again or dismiss this."
+    ),
+    "waiting_for_import": "It waits to be imported into {pms}. Tick it off when that is done.",
+    "undone": "It was taken back before it was written.",
     "status_moved_on": "{pms} took this status, and shows another one by now.",
     "text_changed": "It is in the chart, but {pms} shows the text differently from what was sent.",
     "internal": "Something went wrong in Chartbridge itself. Retry; report it if it happens again.",

@@ -32,6 +32,10 @@ from chartbridge.testing.rig import Truth
 
 SOURCE = Path(chartbridge.__file__).parents[1]
 CANARIES = ("Quuxbertha", "Xyzzyowski", "(555)019-8642", "quux.canary@example.org")
+_TABLES = {
+    "note": ("operatory_notes", "note_id", "patient_id, note, date_entered, user_id, note_type, status"),
+    "document": ("document", "document_id", "ref_id, document_name, ref_table, document_creation_date"),
+}
 _WRITE = re.compile(rb"INSERT INTO \w+\.(operatory_notes|appt_log)|UPDATE \w+\.appointment", re.IGNORECASE)
 
 
@@ -161,6 +165,27 @@ class EaglesoftRig:
 
     def delete_paper(self, document_key: str) -> None:
         self.knobs.delete_document(document_key)
+
+    def copy_record(self, record: str) -> str:
+        word, _, key = record.partition(" ")
+        table, name, columns = _TABLES[word]
+        made = self.practice.run(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE {name} = %s", (key,)
+        )
+        return f"{word} {made}"
+
+    def misfile(self, record: str) -> str:
+        word, _, key = record.partition(" ")
+        table, name, columns = _TABLES[word]
+        self.practice.run(
+            f"UPDATE {table} SET {columns.split(',')[0]} = %s WHERE {name} = %s", (self.neighbour, key)
+        )
+        return self.neighbour
+
+    def rewrite(self, record: str, text: str) -> None:
+        word, _, key = record.partition(" ")
+        table, name, columns = _TABLES[word]
+        self.practice.run(f"UPDATE {table} SET {columns.split(',')[1]} = %s WHERE {name} = %s", (text, key))
 
     def hide_provider(self) -> str:
         self.knobs.hide_provider("CD")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from functools import cache
 from importlib.resources import files
 
@@ -24,7 +24,15 @@ from chartbridge.connectors.eaglesoft.words import NAME
 from chartbridge.connectors.eaglesoft.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
-from chartbridge.pms.commands import AddDocument, AddNote, Command, Receipt, SetAppointmentStatus
+from chartbridge.pms.commands import (
+    AddDocument,
+    AddNote,
+    Command,
+    Finds,
+    Receipt,
+    SetAppointmentStatus,
+    Sought,
+)
 from chartbridge.pms.connector import Connector, Finding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Unreadable
 from chartbridge.pms.manifest import Manifest, load_manifest
@@ -111,6 +119,9 @@ class Eaglesoft:
 
     def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
         return [self.landed(command) for command in commands]
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:  # noqa: ARG002  keys tell what is newer
+        return self._open().looker.find(sought)
 
     def open_file(self, ref: str) -> bytes:  # noqa: ARG002
         raise Unreadable(manifest().cannot["open_document"], evidence="open_file")

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.client import Database
 from chartbridge.connectors.eaglesoft.papers import Papers
-from chartbridge.connectors.eaglesoft.words import NAME
+from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS
 from chartbridge.connectors.eaglesoft.writing import record_of_note, record_of_visit
-from chartbridge.pms.commands import AddDocument, AddNote, Command, Receipt, SetAppointmentStatus
+from chartbridge.domain.marker import PREFIX, markers_in
+from chartbridge.pms.commands import (
+    AddDocument,
+    AddNote,
+    Command,
+    CommandKind,
+    Finds,
+    Receipt,
+    SetAppointmentStatus,
+    Sought,
+)
 from chartbridge.pms.errors import Unreadable
+from chartbridge.transport.odbc import Row
+
+KEYS_AT_ONCE = 2000
 
 
 class Looker:
@@ -27,6 +42,34 @@ class Looker:
             case SetAppointmentStatus():
                 return self._status(command)
         raise Unreadable(f"{NAME} has no such record.", evidence="command")
+
+    def find(self, sought: Sequence[Sought]) -> Finds:
+        """Search all charts, from the first key on that was written, a piece of keys at a time.
+
+        What is not known by its key is looked for in its patient's chart only.
+        """
+        found: dict[str, Receipt] = {}
+        everyone = True
+        for kind, (name, top, word) in _SEARCHES.items():
+            mine = [each for each in sought if each.command.kind is kind]
+            wanted = {each.command.marker for each in mine}
+            keys = [int(key) for each in mine if (key := _key_of(each, word))]
+            if keys:
+                highest = codec.number(self._database.rows(top)[0][0], "key") or 0
+                for begin in range(min(keys), highest + 1, KEYS_AT_ONCE):
+                    rows = self._database.rows(name, (begin, begin + KEYS_AT_ONCE, f"%{PREFIX}%"))
+                    found |= _seen(rows, word, wanted)
+            for each in mine:
+                if not _key_of(each, word):
+                    everyone = False
+                    found |= _seen(self._of_patient(each), word, wanted)
+        return Finds(records=tuple(found.values()), everyone=everyone)
+
+    def _of_patient(self, each: Sought) -> Sequence[Row]:
+        like = f"%{each.command.marker}%"
+        if isinstance(each.command, AddNote):
+            return self._database.rows("note_by_marker", (each.command.patient_key, like))
+        return self._database.rows("document_by_name", (PATIENTS_PAPERS, each.command.patient_key, like))
 
     def _note(self, command: AddNote) -> Receipt | None:
         rows = self._database.rows("note_by_marker", (command.patient_key, f"%{command.marker}%"))
@@ -51,3 +94,28 @@ class Looker:
             text=command.status_key,
             seen=True,
         )
+
+
+_SEARCHES = {
+    CommandKind.ADD_NOTE: ("notes_carrying", "highest_note", "note"),
+    CommandKind.ADD_DOCUMENT: ("documents_carrying", "highest_document", "document"),
+}
+
+
+def _key_of(each: Sought, word: str) -> str:
+    """The number by which its record is known; a document that waits to be imported has none."""
+    said, _, key = each.record.partition(" ")
+    return key if said == word and key.isdecimal() else ""
+
+
+def _seen(rows: Sequence[Row], word: str, wanted: set[str]) -> dict[str, Receipt]:
+    return {
+        f"{word} {codec.text(row[0])}": Receipt(
+            record=f"{word} {codec.text(row[0])}",
+            patient_key=codec.text(row[1]),
+            text=codec.text(row[2]),
+            seen=True,
+        )
+        for row in rows
+        if wanted & set(markers_in(codec.text(row[2])))
+    }

@@ -59,6 +59,10 @@ STATEMENTS: dict[str, str] = {
     " claim_id, statement_yn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "note_by_marker": "SELECT n.note_id, n.patient_id, n.note, n.date_entered FROM {owner}.operatory_notes n"
     " WHERE n.patient_id = ? AND n.note LIKE ?",
+    "notes_carrying": "SELECT n.note_id, n.patient_id, n.note, n.date_entered FROM {owner}.operatory_notes n"
+    " WHERE n.note_id >= ? AND n.note_id < ? AND n.note LIKE ?",
+    "documents_carrying": "SELECT d.document_id, d.ref_id, d.document_name, d.document_creation_date"
+    " FROM {owner}.document d WHERE d.document_id >= ? AND d.document_id < ? AND d.document_name LIKE ?",
     "visit_status": "SELECT a.confirmation_status, a.arrival_status, a.patient_id, a.classification, a.start_time"
     " FROM {owner}.appointment a WHERE a.appointment_id = ?",
     "set_confirmation": "UPDATE {owner}.appointment SET confirmation_status = ?, date_confirmed = ?"

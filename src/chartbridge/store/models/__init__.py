@@ -21,6 +21,13 @@ from chartbridge.store.models.mirror import (
 )
 from chartbridge.store.models.observation import Observation, PmsShape
 from chartbridge.store.models.place import StorePlace
+from chartbridge.store.models.proving import (
+    DailyRun,
+    FindingKind,
+    MailSetting,
+    Reconciliation,
+    ReconciliationFinding,
+)
 from chartbridge.store.models.webhook import MessageState, WebhookEndpoint, WebhookMessage
 from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent, WriteLease
 
@@ -30,9 +37,12 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Connection",
+    "DailyRun",
     "Delivery",
     "DocumentSetting",
+    "FindingKind",
     "LookupEntry",
+    "MailSetting",
     "Membership",
     "MessageState",
     "MirrorAppointment",
@@ -45,6 +55,8 @@ __all__ = [
     "Observation",
     "PmsShape",
     "Practice",
+    "Reconciliation",
+    "ReconciliationFinding",
     "Role",
     "Seen",
     "StatusMapping",

@@ -36,9 +36,10 @@ class Writeback(models.Model):
     """One command on its way. Never deleted; each move is a `WritebackEvent`.
 
     `part`/`parts` where a long text was split. `payload` is what the command is made of beside the activity
-    (for a status move: appointment, wish, expected). `text` is exactly what is or will be sent. `reason_code`
-    is stable and groups alike failures (`provider_inactive`, `note_type_gone`, `unknown_patient`, …);
-    `reason` is the sentence for people; `pms_reason` is the PMS's own, cleaned.
+    (for a status move: appointment, wish, expected). `text` is exactly what is or will be sent. `corrects` is what a
+    correction names. `sent_type` and `sent_provider` are the note or document type and the provider with which it
+    was last sent. `reason_code` is stable and groups alike failures (`provider_inactive`, `note_type_gone`,
+    `unknown_patient`, …); `reason` is the sentence for people; `pms_reason` is the PMS's own, cleaned.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="writebacks")
@@ -49,11 +50,14 @@ class Writeback(models.Model):
     patient_key = models.CharField(max_length=40)
     part = models.IntegerField(default=1)
     parts = models.IntegerField(default=1)
+    corrects = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections")
     payload = models.JSONField(default=dict)
     text = models.TextField(blank=True)
     marker = models.CharField(max_length=16, blank=True)
     delivery = models.CharField(max_length=12, choices=Delivery.choices)
     seen = models.CharField(max_length=8, choices=Seen.choices, default=Seen.OWED)
+    sent_type = models.CharField(max_length=40, blank=True, default="")
+    sent_provider = models.CharField(max_length=40, blank=True, default="")
     attempts = models.IntegerField(default=0)
     created_at = models.DateTimeField()
     due_at = models.DateTimeField()

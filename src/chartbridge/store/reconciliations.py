@@ -1,0 +1,159 @@
+"""Looks at a day: their rows, which writebacks they are about, what they found. Must not be in it: asking a PMS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+
+from chartbridge.pms.commands import CommandKind
+from chartbridge.store import deliveries
+from chartbridge.store.database import writing
+from chartbridge.store.deliveries import Row
+from chartbridge.store.models import (
+    Delivery,
+    FindingKind,
+    Practice,
+    Reconciliation,
+    ReconciliationFinding,
+    Seen,
+    Writeback,
+)
+
+PROVEN = (CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT, CommandKind.MARK_INSURANCE_VERIFIED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """One writeback that is to be found in the PMS, with what it was shown to be."""
+
+    row: Row
+    record: str
+    text_hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What was found about one writeback. `records` are (record, patient) of all that carry its marker."""
+
+    writeback_id: int
+    kind: FindingKind
+    records: tuple[tuple[str, str], ...]
+
+
+def begin(practice_id: int, day: date, who: str, now: datetime) -> Reconciliation:
+    """Begin a look at a day of the practice's calendar, or return the one that is under way."""
+    running = Reconciliation.objects.filter(practice_id=practice_id, day=day, finished_at=None).first()
+    if running is not None:
+        return running
+    rows = _of_day(practice_id, day)
+    with writing():
+        return Reconciliation.objects.create(
+            practice_id=practice_id,
+            day=day,
+            who=who,
+            started_at=now,
+            total=rows.filter(delivery=Delivery.TAKEN).count(),
+            not_written=rows.exclude(delivery=Delivery.TAKEN).count(),
+        )
+
+
+def unfinished() -> list[Reconciliation]:
+    """Return every look that is under way, oldest first."""
+    return list(Reconciliation.objects.filter(finished_at=None).order_by("id"))
+
+
+def newest(practice_id: int, limit: int = 1) -> list[Reconciliation]:
+    """Return a practice's newest looks."""
+    return list(Reconciliation.objects.filter(practice_id=practice_id).order_by("-id")[:limit])
+
+
+def piece(run: Reconciliation, limit: int) -> list[Looked]:
+    """Return the next writebacks of the day that the PMS has taken."""
+    rows = _of_day(run.practice_id, run.day).filter(delivery=Delivery.TAKEN, pk__gt=run.after).order_by("pk")
+    told = list(rows.values_list("pk", "record", "text_hash")[:limit])
+    held = {row.id: row for row in deliveries.rows_of(run.practice_id, [pk for pk, _, _ in told])}
+    return [Looked(row=held[pk], record=record, text_hash=kept) for pk, record, kept in told if pk in held]
+
+
+def keep(
+    run: Reconciliation, looked: Sequence[Looked], found: Sequence[Found], *, in_chart: int, everywhere: bool
+) -> None:
+    """Keep what a piece brought; inside a transaction."""
+    ReconciliationFinding.objects.bulk_create(
+        [
+            ReconciliationFinding(
+                run=run,
+                writeback_id=each.writeback_id,
+                kind=each.kind,
+                records=[list(r) for r in each.records],
+            )
+            for each in found
+        ],
+        ignore_conflicts=True,
+    )
+    run.after = max((each.row.id for each in looked), default=run.after)
+    run.looked += len(looked)
+    run.in_chart += in_chart
+    run.everywhere = run.everywhere and everywhere
+    run.error = ""
+    run.save(update_fields=["after", "looked", "in_chart", "everywhere", "error"])
+
+
+def say_why(run: Reconciliation, sentence: str) -> None:
+    """Say why a look does not come further."""
+    Reconciliation.objects.filter(pk=run.pk).update(error=sentence)
+
+
+def finish(run: Reconciliation, now: datetime) -> None:
+    """End a look."""
+    Reconciliation.objects.filter(pk=run.pk).update(finished_at=now, total=run.looked)
+
+
+def findings(run_id: int) -> list[ReconciliationFinding]:
+    """Return what a look found, with its writebacks and activities."""
+    rows = ReconciliationFinding.objects.filter(run_id=run_id).select_related("writeback__activity")
+    return list(rows.order_by("id"))
+
+
+def open_findings(practice_id: int) -> int:
+    """Count what the newest look found and nobody has dealt with."""
+    last = (
+        Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
+        .order_by("-id")
+        .first()
+    )
+    return ReconciliationFinding.objects.filter(run=last, decision="").count() if last else 0
+
+
+def finding(practice_id: int, finding_id: int) -> ReconciliationFinding | None:
+    """Return one finding of a practice."""
+    rows = ReconciliationFinding.objects.filter(pk=finding_id, run__practice_id=practice_id)
+    return rows.select_related("writeback", "run").first()
+
+
+def decide(finding_ids: Sequence[int], decision: str, who: str, now: datetime) -> int:
+    """Note how a person dealt with findings. Returns how many were still open."""
+    rows = ReconciliationFinding.objects.filter(pk__in=finding_ids, decision="")
+    return rows.update(decision=decision, decided_by=who, decided_at=now)
+
+
+def _of_day(practice_id: int, day: date) -> QuerySet[Writeback]:
+    """What came in on that day of the practice's calendar and was meant for the chart."""
+    zone = ZoneInfo(Practice.objects.values_list("time_zone", flat=True).get(pk=practice_id))
+    begin = datetime.combine(day, time(), tzinfo=zone)
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    waits_for_import = Q(delivery=Delivery.TAKEN, seen=Seen.OWED, reason_code="waiting_for_import")
+    return (
+        Writeback.objects.filter(
+            practice_id=practice_id,
+            activity__accepted_at__gte=begin,
+            activity__accepted_at__lt=end,
+            command__in=PROVEN,
+        )
+        .exclude(delivery__in=[Delivery.SKIPPED, Delivery.RETRACTED])
+        .exclude(waits_for_import)
+    )

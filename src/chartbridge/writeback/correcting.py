@@ -1,0 +1,94 @@
+"""Correction notes: where a PMS lets nobody remove a note, another one names it and says that it is to be disregarded.
+
+A correction is a writeback like any other: marker, receipt, ledger. One record gets one correction, however often it is
+asked for. Must not be in it: which records need one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.marker import new_marker
+from chartbridge.pms.commands import CommandKind
+from chartbridge.store import bad_days, deliveries
+from chartbridge.store.deliveries import Row
+from chartbridge.store.desk import Desk
+from chartbridge.store.models import Writeback
+from chartbridge.writeback.rules import Case, judge
+from chartbridge.writeback.states import NEW, Event, move
+
+TEXT = (
+    "Correction: the {what} of {day} ({record}) was written here by mistake. Please disregard it.\n{marker}"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToCorrect:
+    """One record of the PMS that is to be named, and the patient on whom it stands."""
+
+    row: Row
+    record: str
+    patient_key: str
+
+
+def text_of(each: ToCorrect, desk: Desk, marker: str) -> str:
+    """The note that names a record: by its day and number, not by its marker, which stays the record's own."""
+    at = (each.row.occurred_at or each.row.created_at).astimezone(ZoneInfo(desk.time_zone))
+    what = "document" if each.row.command == CommandKind.ADD_DOCUMENT else "note"
+    return TEXT.format(
+        what=what, day=f"{at:%Y-%m-%d %H:%M}", record=each.record or "no number", marker=marker
+    )
+
+
+def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> int:
+    """Make the corrections that are not there yet; inside `ledger.turn`. Returns how many."""
+    there = bad_days.corrections_of([each.row.id for each in those])
+    fresh = [each for each in those if (each.row.id, each.record) not in there]
+    known = deliveries.patients_known(desk.connection_id, [each.patient_key for each in fresh])
+    made: list[tuple[Writeback, str]] = []
+    for each in fresh:
+        made.append(_correction(desk, each, known.get(each.patient_key), now))
+    deliveries.add(desk.practice_id, made, who=who, at=now)
+    return len(made)
+
+
+def _correction(desk: Desk, each: ToCorrect, patient: bool | None, now: datetime) -> tuple[Writeback, Event]:
+    first, marker = each.row, new_marker()
+    kind = ActivityKind.PATIENT_NOTE.value if first.command == CommandKind.ADD_DOCUMENT else first.kind
+    verdict = judge(
+        desk,
+        Case(
+            kind=kind,
+            command=CommandKind.ADD_NOTE,
+            patient_key=each.patient_key,
+            patient=patient,
+            created_at=now,
+            correction=True,
+        ),
+        now,
+    )
+    after = move(NEW, verdict.event)
+    assert after.delivery is not None
+    row = Writeback(
+        practice_id=desk.practice_id,
+        connection_id=desk.connection_id,
+        activity_id=first.activity_id,
+        corrects_id=first.id,
+        kind=kind,
+        command=CommandKind.ADD_NOTE,
+        patient_key=each.patient_key,
+        payload={"correction": each.record},
+        text=text_of(each, desk, marker),
+        marker=marker,
+        delivery=after.delivery,
+        seen=after.seen,
+        created_at=now,
+        due_at=now,
+        reason_code=verdict.code,
+        reason=verdict.reason,
+    )
+    return row, verdict.event

@@ -1,0 +1,128 @@
+"""`chartbridge ledger` and `chartbridge reconcile`, with a real sandbox practice at the other end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chartbridge import proving
+from chartbridge.demo.practice import Ready, set_up
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.clock import SystemClock
+from chartbridge.sandbox.open_dental import Sandbox
+from chartbridge.store import ledger
+from chartbridge.store.database import writing
+from chartbridge.store.ledger_export import harmless
+from chartbridge.store.live_connectors import live
+from chartbridge.store.models import Activity, MirrorPatient, Writeback, WritebackEvent
+from chartbridge.writeback.deliver import Deliverer
+from chartbridge.writeback.enqueue import enqueue_activity
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(patients=20, zone="America/New_York") as practice:
+        yield practice
+
+
+@pytest.fixture
+def ready(sandbox: Sandbox) -> Ready:
+    made = set_up(
+        api_address=f"{sandbox.base_url}/",
+        customer_key=sandbox.customer_key,
+        images=sandbox.documents,
+        time_zone="America/New_York",
+    )
+    now = datetime.now(UTC)
+    people = [
+        str(row["PatNum"]) for row in sandbox.db.rows("SELECT PatNum FROM patient WHERE PatStatus=0 LIMIT 3")
+    ]
+    for person in people:
+        MirrorPatient.objects.update_or_create(
+            connection_id=made.connection_id, key=person,
+            defaults={"last_name": "L", "first_name": "F", "status": "active", "content_hash": b"1" * 8},
+        )  # fmt: skip
+        with writing():
+            activity = Activity.objects.create(
+                practice_id=made.practice_id, kind=ActivityKind.PATIENT_NOTE, patient_key=person, source="=test",
+                body="Prefers mornings.", occurred_at=now - timedelta(seconds=5), accepted_at=now,
+            )  # fmt: skip
+            enqueue_activity(activity, "=cmd|' /C calc'!A0")
+    deliverer = Deliverer(live(), SystemClock())
+    for _ in range(20):
+        if not deliverer.deliver(made.connection_id).again:
+            break
+    assert Writeback.objects.filter(delivery="taken", seen="seen").count() == 3
+    return made
+
+
+def test_a_whole_ledger_is_said_to_be_whole_and_a_changed_one_is_not(
+    ready: Ready, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proving.verify([ready.practice_id]) == 0
+    assert "Nothing was changed" in capsys.readouterr().out
+    kept = ledger.last_hash(ready.practice_id)
+    assert proving.verify([ready.practice_id], kept_hash=kept) == 0
+    second = WritebackEvent.objects.order_by("id")[1]
+    WritebackEvent.objects.filter(pk=second.pk).update(who="somebody else")
+    assert proving.verify([ready.practice_id]) == 1
+    assert f"Entry {second.pk} was changed" in capsys.readouterr().out
+
+
+def test_an_export_holds_every_entry_and_no_formula(
+    ready: Ready, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    total = WritebackEvent.objects.count()
+    proving.export(ready.practice_id, form="csv", since=None, until=None, out=None)
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == total
+    assert rows[0]["who"] == "'=cmd|' /C calc'!A0"
+    assert "mornings" not in json.dumps(rows)
+    out = tmp_path / "ledger.jsonl"
+    proving.export(ready.practice_id, form="json", since=None, until=None, out=out)
+    read = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [entry["hash"] for entry in read] == [row["hash"] for row in rows]
+    tomorrow = datetime.now(UTC).date() + timedelta(days=2)
+    proving.export(ready.practice_id, form="json", since=tomorrow, until=None, out=out)
+    assert out.read_text() == ""
+
+
+@pytest.mark.parametrize("value", ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1"])
+def test_no_cell_is_a_formula(value: str) -> None:
+    assert str(harmless(value)).startswith("'")
+    assert harmless(4711) == 4711
+    assert harmless("text") == "text"
+
+
+def test_a_day_is_looked_for_in_the_practices_own_tables(
+    ready: Ready, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proving.reconcile_day([ready.practice_id], None) == 0
+    assert "3 of 3 in the chart as written" in capsys.readouterr().out
+    gone, copied, edited = Writeback.objects.order_by("pk")
+    sandbox.db.run("DELETE FROM commlog WHERE Note LIKE ?", f"%{gone.marker}%")
+    [row] = sandbox.db.rows("SELECT * FROM commlog WHERE Note LIKE ?", f"%{copied.marker}%")
+    sandbox.db.insert("commlog", **{n: row[n] for n in ("PatNum", "CommDateTime", "CommType", "Note")})
+    sandbox.db.run("UPDATE commlog SET Note='By the desk. ' || Note WHERE Note LIKE ?", f"%{edited.marker}%")
+    assert proving.reconcile_day([ready.practice_id], None) == 1
+    told = capsys.readouterr().out
+    assert f"Writeback {gone.pk} is missing in the PMS" in told
+    assert f"Writeback {copied.pk} is there more than once" in told
+    assert f"Writeback {edited.pk} is changed since" in told
+    assert "mornings" not in told
+
+
+def test_a_pms_that_is_away_is_said(
+    ready: Ready, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.knobs.go_offline()
+    assert proving.reconcile_day([ready.practice_id], None) == 1
+    assert "can't be reached" in capsys.readouterr().out

@@ -1,0 +1,122 @@
+"""The daily mail: sent by a real mail server once a day if anything waits, and never with a patient in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from chartbridge.engine.daily import Daily, DailyJob
+from chartbridge.store import mailing
+from chartbridge.store.models import DailyRun, MailSetting
+from chartbridge.transport.mail import NotSent
+from chartbridge.web.writebacks import title_of
+from chartbridge.writeback import digest
+from tests.servers.process import free_port
+from tests.servers.smtp import MailServerAtWork, mail_server
+from tests.writeback.conftest import Office
+
+
+@pytest.fixture
+def server() -> Iterator[MailServerAtWork]:
+    with mail_server() as at_work:
+        yield at_work
+
+
+def set_up(office: Office, server: MailServerAtWork, **given: object) -> MailSetting:
+    told = {
+        "on": True, "host": "127.0.0.1", "port": server.port, "security": "none", "user": "", "password": None,
+        "sender": "hub@example.com", "recipients": ["owner@example.com"], "hour": 8, **given,
+    }  # fmt: skip
+    return mailing.save(office.practice.pk, **told)  # type: ignore[arg-type]
+
+
+def daily(office: Office) -> Daily:
+    def send(practice_id: int, _day: object) -> None:
+        digest.send_daily(practice_id, office.clock, title_of)
+
+    return Daily({"digest": DailyJob(hours=mailing.hours, run=send)}, office.clock)
+
+
+def test_it_tells_counts_and_reasons_and_no_patient(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server)
+    office.enqueue(patient="4711-zebediah", body="Zebediah prefers mornings.")
+    office.clock.advance(3 * 3600)
+    assert digest.send_daily(office.practice.pk, office.clock, title_of)
+    [mail] = server.taken
+    assert "1 entry needs attention" in mail
+    assert "The patient is not known" in mail
+    assert "for 3 h" in mail
+    for word in ("Zebediah", "zebediah", "4711", "CB-"):
+        assert word not in mail
+    assert mailing.setting(office.practice.pk).sent_at == office.clock.now()
+
+
+def test_nothing_waits_nothing_is_sent(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server)
+    office.enqueue()
+    office.settle()
+    assert not digest.send_daily(office.practice.pk, office.clock, title_of)
+    assert server.talks == 0
+
+
+def test_once_a_day_at_its_hour_also_after_a_restart(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server, hour=9)  # it is 7 in the morning in New York
+    office.enqueue(patient="unknown")
+    daily(office).look()
+    assert server.taken == []
+    office.clock.advance(2 * 3600)
+    for _ in range(3):
+        daily(office).look()
+    assert len(server.taken) == 1
+    office.clock.advance(24 * 3600)
+    daily(office).look()
+    assert len(server.taken) == 2
+
+
+def test_a_server_that_is_down_is_said_and_tried_again(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server, port=free_port())
+    office.enqueue(patient="unknown")
+    office.clock.advance(6 * 3600)
+    daily(office).look()
+    daily(office).look()
+    row = DailyRun.objects.get()
+    assert (row.tries, row.done_at) == (1, None), "it rests before it tries again"
+    assert "can't be reached" in mailing.setting(office.practice.pk).error
+    MailSetting.objects.update(port=server.port)
+    office.clock.advance(timedelta(minutes=5).total_seconds())
+    daily(office).look()
+    assert len(server.taken) == 1
+    assert mailing.setting(office.practice.pk).error == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"password": "wrong", "user": "hub"}, "does not accept the user name"),
+        ({"security": "starttls"}, "STARTTLS"),
+        ({"recipients": ["nobody@example.com"]}, "one of the recipients"),
+        ({"host": ""}, "Enter the mail server"),
+        ({"recipients": []}, "at least one recipient"),
+    ],
+)
+def test_why_a_mail_was_not_sent_is_said_in_words(
+    office: Office, server: MailServerAtWork, fault: dict[str, object], said: str
+) -> None:
+    server.refuses = "nobody@"
+    server.password = "right" if "password" in fault else ""
+    set_up(office, server, **fault)
+    with pytest.raises(NotSent, match=said):
+        digest.send_test(office.practice.pk, office.clock)
+    assert said in mailing.setting(office.practice.pk).error
+    assert "wrong" not in mailing.setting(office.practice.pk).error
+
+
+def test_a_password_is_kept_sealed_and_used(office: Office, server: MailServerAtWork) -> None:
+    server.password = "a secret of the office"
+    row = set_up(office, server, user="hub", password="a secret of the office")
+    assert b"secret of the office" not in bytes(row.secrets)
+    set_up(office, server, user="hub")  # None keeps it
+    digest.send_test(office.practice.pk, office.clock)
+    assert "a test" in server.taken[0]
