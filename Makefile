@@ -9,7 +9,7 @@ ARGS ?=
 ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake tests/api)
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
 
-.PHONY: help demo test test-parts check checks format bench screenshots locks $(addprefix check-,form types doors tables docs)
+.PHONY: help demo test test-parts check checks format bench faults soak screenshots locks $(addprefix check-,form types doors tables docs)
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
@@ -67,6 +67,13 @@ format: .venv/dev  ## put code into its form
 
 bench: .venv/dev test-parts  ## measure the numbers of docs/benchmarks.md
 	$(PY) -m bench $(ARGS)
+
+faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full size against real servers; T=path for a part
+	CHARTBRIDGE_FAULTS=full FAULTS_REPORT=build/faults.json .venv/bin/pytest $(or $(T),tests) -m fault -q \
+		-p tests.faults.reporting $(ARGS)
+
+soak: .venv/dev test-parts  ## mixed faults on the running product; ARGS="--minutes 10 --seed 1"
+	@$(PY) -m tests.faults.soak $(ARGS)
 
 screenshots: .venv/dev test-parts  ## take the README's pictures from a running demo
 	$(PY) scripts/screenshots.py $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -41,6 +42,7 @@ class Due:
 class Delivered:
     again: bool = False
     next_in: float | None = None
+    answered: bool | None = None
 
 
 @dataclass
@@ -323,3 +325,32 @@ def test_a_thousand_practices_cost_little_and_begin_in_time(running: Running) ->
     assert len(checker.asked) >= 1900
     assert share < 0.10, f"the timetable alone takes {share:.0%} of a core"
     assert engine.slip().p99_ms < 1000
+
+
+def test_while_a_pms_is_away_all_its_turns_together_ask_at_most_every_two_seconds(running: Running) -> None:
+    away = threading.Event()
+    away.set()
+    asked: list[float] = []
+
+    def check(who: int, stream: Stream) -> Checked:
+        asked.append(time.monotonic())
+        return Checked(next_in=0.05, error_code="unavailable" if away.is_set() else "")
+
+    checker = FakeChecker(streams=tuple(Stream), does=check)
+    running(checker)
+    wait_for(lambda: len(asked) >= 4, 60)
+    apart = [later - earlier for earlier, later in itertools.pairwise(asked[:4])]
+    assert min(apart) >= 1.9
+    away.clear()
+    before = len(asked)
+    wait_for(lambda: len(asked) >= before + 8, 60)
+
+
+def test_a_pms_that_is_away_holds_up_no_other(running: Running) -> None:
+    def check(who: int, stream: Stream) -> Checked:
+        return Checked(next_in=0.05, error_code="unavailable" if who == 1 else "")
+
+    checker = FakeChecker(does=check)
+    running(checker, ids=(1, 2))
+    wait_for(lambda: sum(who == 2 for who, _ in checker.asked) >= 10)
+    assert sum(who == 1 for who, _ in checker.asked) <= 3

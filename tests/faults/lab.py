@@ -8,6 +8,7 @@ Must not be in it: which fault is played when.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,7 @@ from tests.servers.mariadb import MariaDb
 from tests.servers.process import free_port
 from tests.servers.proxy import FaultProxy
 
+_KEY = base64.urlsafe_b64encode(b"a key for tests: 32 bytes of it.").decode()
 QUICK = 13.0
 """In the short form the waits of the protocol are divided by this: 65 s become 5 s."""
 _MOVING = "delivery IN ('queued','sending','uncertain') OR (delivery='taken' AND seen='owed')"
@@ -110,17 +113,19 @@ class Lab:
         interval: int = 2,
         database_url: str = "",
         hub_data: Path | None = None,
+        **faults: object,
     ) -> None:
-        """`sandboxes` below `offices`: several practices of the hub share one PMS."""
+        """`sandboxes` below `offices`: several practices share one PMS. `faults`: those of every hub that is made."""
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = hub_data or folder / "hub"
         self.data.mkdir(parents=True, exist_ok=True)
         self.seed, self.quick, self._interval = seed, quick, interval
-        self._database_url = database_url
+        self._database_url, self._faults = database_url, faults
         self._env = {"PYTHONPATH": os.pathsep.join(sys.path)}
         self.offices: list[Office] = []
         self._close: list[Callable[[], object]] = []
+        self._judged = together([])
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.hub = self.make_hub()
@@ -133,7 +138,9 @@ class Lab:
                 pms.sandbox.launch()
             for pms in shared:
                 await_that(pms.sandbox.answers, 60, "the API service's start")
-            self.offices = [replace(shared[n % len(shared)]) for n in range(offices)]
+            self.offices = shared + [
+                self._beside(shared[n % len(shared)]) for n in range(len(shared), offices)
+            ]
             self._set_up()
         except BaseException:
             self.close()
@@ -146,7 +153,7 @@ class Lab:
     ) -> Process:
         """Describe a hub: not started. `faults` are those of `hub_that_dies`, `wrap` a program to run it under."""
         port = port or self.port
-        wishes = {"quick": self.quick, **faults}
+        wishes = {"quick": self.quick, **self._faults, **faults}
         child = Process(
             "hub",
             [*wrap, sys.executable, "-m", "tests.faults.hub_that_dies", "serve", "--port", str(port)],
@@ -163,7 +170,7 @@ class Lab:
             **self._env,
             "CHARTBRIDGE_DATA": str(data or self.data),
             "CHARTBRIDGE_DATABASE_URL": self._database_url,
-            **({"CHARTBRIDGE_KEY": "of-the-lab" * 4} if self._database_url else {}),
+            **({"CHARTBRIDGE_KEY": _KEY} if self._database_url else {}),
         }
 
     def start(self, **faults: object) -> None:
@@ -174,19 +181,21 @@ class Lab:
         self.await_read()
 
     def restart(self) -> None:
-        """Start the hub after it has ended, without faults."""
+        """Start the hub after it has ended; wait until it answers."""
         self.hub = self.make_hub()
         self.hub.start()
+
+    def launch(self) -> None:
+        """Start the hub after it has ended; don't wait."""
+        self.hub = self.make_hub()
+        self.hub.launch()
 
     def _office(
         self, number: int, mariadb: MariaDb | None, engine: str, patients: int, reads_database: bool
     ) -> Office:
         folder = self.folder / f"practice{number}"
         folder.mkdir(exist_ok=True)
-        if mariadb:
-            database = mariadb.url(mariadb.create_database(f"lab_{uuid.uuid4().hex[:12]}"))
-        else:
-            database = str(folder / "practice.sqlite3")
+        database = _new_database(mariadb) if mariadb else str(folder / "practice.sqlite3")
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         documents = folder / "OpenDentImages"
@@ -208,11 +217,18 @@ class Lab:
         if mariadb and reads_database:
             sql = FaultProxy(mariadb.host, mariadb.port)
             self._close.append(sql.close)
-            with closing(connect(database)) as link:
-                create_reader(link, database.rpartition("/")[2], "of-the-lab")
+            name = database.rpartition("/")[2]
+            with closing(connect(mariadb.url(name))) as link:
+                create_reader(link, f"{name}_reader", "of-the-lab")
         return Office(
             sandbox=sandbox, address=address, database=database, documents=documents, api=api, sql=sql
         )
+
+    def _beside(self, pms: Office) -> Office:
+        """One more practice of the hub on the same PMS, with a line of its own to the API."""
+        api = FaultProxy("127.0.0.1", int(pms.address.rpartition(":")[2]))
+        self._close.append(api.close)
+        return replace(pms, api=api)
 
     def _set_up(self) -> None:
         wanted = [
@@ -236,7 +252,7 @@ class Lab:
                 "db_host": "127.0.0.1",
                 "db_port": str(office.sql.port),
                 "db_name": office.database.rpartition("/")[2],
-                "db_user": office.database.rpartition("/")[2],
+                "db_user": office.database.rpartition("/")[2] + "_reader",
             }
         return values
 
@@ -290,7 +306,7 @@ class Lab:
 
         def quiet() -> bool:
             if self.hub.ended() is not None:
-                self.restart()
+                self.launch()
             return self.moving() == 0
 
         await_that(quiet, seconds, "quiet", tell=self._where_they_stand)
@@ -308,7 +324,7 @@ class Lab:
             office.program.hand_in(each, **more)
 
     def check(self) -> Verdict:
-        """Let the one checker judge everything so far."""
+        """Let the one checker judge everything so far; the counts are of what is new since the last check."""
         assert not [each for office in self.offices for each in office.program.turned_down]
         told = [
             {
@@ -318,7 +334,11 @@ class Lab:
             }
             for office in self.offices
         ]
-        return together([Verdict(**each) for each in self.run("tests.faults.checker", told)])
+        whole = together([Verdict(**each) for each in self.run("tests.faults.checker", told)])
+        before, self._judged = self._judged, whole
+        counts = ("ops", "writes", "in_chart", "in_desk")
+        fresh = {name: getattr(whole, name) - getattr(before, name) for name in counts}
+        return replace(whole, **fresh, reasons=dict(Counter(whole.reasons) - Counter(before.reasons)))
 
     def settle(self, seconds: float = 120.0) -> Verdict:
         """Wait until it is quiet and let the checker judge; fails unless nothing was lost, twice or silent."""
@@ -343,6 +363,13 @@ class Lab:
         """End everything that was started, the last first."""
         while self._close:
             self._close.pop()()
+
+
+def _new_database(mariadb: MariaDb) -> str:
+    """Make a database with a user of its own: an administrator would write even where `read_only` is set."""
+    name = mariadb.create_database(f"lab_{uuid.uuid4().hex[:12]}")
+    mariadb.create_user(name, "of-the-lab", f"ALL ON `{name}`.*")
+    return f"mysql://{name}:of-the-lab@{mariadb.host}:{mariadb.port}/{name}"
 
 
 def await_that(

@@ -32,8 +32,9 @@ class Program:
     """`activity`, `patient`, `at` (seconds, when the answer came)."""
     turned_down: list[str] = field(default_factory=list)
     answers: dict[int, int] = field(default_factory=dict)
+    left: list[dict[str, Any]] = field(default_factory=list)
+    """Made up and not yet acknowledged."""
     _made: int = 0
-    _left: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
@@ -44,7 +45,7 @@ class Program:
         for _ in range(count):
             self._made += 1
             words = " ".join(self._chance.choices(WORDS, k=8))
-            self._left.append(
+            self.left.append(
                 {
                     "kind": self._chance.choice(KINDS),
                     "patient_key": self._chance.choice(patients or self.patients),
@@ -58,17 +59,17 @@ class Program:
         self.make(count, **like)
         until = time.monotonic() + within
         with self.client() as web:
-            while self._left:
+            while self.left:
                 if not self.try_once(web, at_once):
                     assert time.monotonic() < until, (
-                        f"{len(self._left)} could not be handed in: {self.answers}"
+                        f"{len(self.left)} could not be handed in: {self.answers}"
                     )
                     time.sleep(0.05)
 
     def try_once(self, web: httpx2.Client, at_once: int = 50) -> bool:
         """Hand in the next ones; False where no answer came or one that asks to come again."""
         with self._lock:
-            batch = self._left[:at_once]
+            batch = self.left[:at_once]
             try:
                 answer = web.post("/activities/batch", json={"activities": batch})
             except httpx2.HTTPError:
@@ -77,12 +78,12 @@ class Program:
             self.answers[answer.status_code] = self.answers.get(answer.status_code, 0) + 1
             if answer.status_code != 200:
                 return False
-            del self._left[: len(batch)]
+            del self.left[: len(batch)]
             for each, result in zip(batch, answer.json()["results"], strict=True):
                 if result["status"] in (200, 201):
                     self._keep(result["activity"], at)
                 elif result["status"] >= 500:
-                    self._left.append(each)
+                    self.left.append(each)
                 else:
                     self.turned_down.append(each["idempotency_key"])
             return True

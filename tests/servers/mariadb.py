@@ -66,8 +66,9 @@ class MariaDb:
 class MariaDbProcess:
     """A server in a new folder that can be killed and started again on the same port."""
 
-    def __init__(self, options: Sequence[str] = ()) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="chartbridge-mariadb-"))
+    def __init__(self, options: Sequence[str] = (), *, within: Path | None = None) -> None:
+        """`within`: the folder in which to make the server's own, such as a small disk."""
+        self._folder = Path(tempfile.mkdtemp(prefix="chartbridge-mariadb-", dir=within))
         self._options = options
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None

@@ -18,6 +18,7 @@ from django.db import connection
 
 from chartbridge.domain.clock import Clock
 from chartbridge.engine.faults import place_of
+from chartbridge.engine.outages import Outages
 from chartbridge.engine.slips import Slip, Slips
 from chartbridge.engine.timetable import Job, Timetable, next_on_grid, phase
 from chartbridge.engine.workers import Workers
@@ -34,6 +35,8 @@ READERS = 24
 WRITERS = 16
 FAILED_REST = 4.0
 """Seconds of rest after a first failure of our own; doubled with each further one, at most five minutes."""
+AWAY = "unavailable"
+"""The `error_code` of a check that could not reach the PMS."""
 MANY = 50
 """From so many overdue jobs on (a restart of a large hub) they are spread instead of begun all at once."""
 
@@ -75,6 +78,8 @@ class DeliverDone(Protocol):
     def again(self) -> bool: ...
     @property
     def next_in(self) -> float | None: ...
+    @property
+    def answered(self) -> bool | None: ...
 
 
 class Deliverer(Protocol):
@@ -127,6 +132,7 @@ class Engine:
         self._woken: set[int] = set()
         self._housekeeping_wanted = threading.Event()
         self._slips = Slips()
+        self._outages = Outages()
         self._stopping = False
         self._deaf: Callable[[], None] = lambda: None
         make = workers or _threads
@@ -196,6 +202,10 @@ class Engine:
         if lane in self._busy:
             self._waiting.setdefault(lane, {}).setdefault(job, at)
             return
+        later = self._outages.ask(job.connection_id, self._clock.monotonic())
+        if later is not None:
+            self._timetable.put(job, later)
+            return
         self._busy[lane] = job
         workers = self._writers if job.lane is Lane.WRITE else self._readers
         workers.give(job.rank(at), lambda: self._run(job, at))
@@ -219,6 +229,7 @@ class Engine:
     def _do(self, job: Job) -> float | None:
         if job.lane is Lane.WRITE:
             delivered = self._deliverer.deliver(job.connection_id)
+            self._heard(job, delivered.answered)
             return 0.0 if delivered.again else delivered.next_in
         if job.stream is None:
             if self._begin:
@@ -227,10 +238,15 @@ class Engine:
             self._housekeeping_wanted.set()
             return None
         checked = self._checker.check(job.connection_id, job.stream)
+        self._heard(job, {"": True, AWAY: False}.get(checked.error_code))
         if checked.again:
             return 0.0
         now = self._clock.monotonic()
         return checked.next_in if checked.error_code else next_on_grid(job, now, checked.next_in) - now
+
+    def _heard(self, job: Job, answered: bool | None) -> None:
+        with self._turn:
+            self._outages.heard(job.connection_id, answered, self._clock.monotonic())
 
     def _tell(self, job: Job, error: Exception) -> None:
         """Log what went wrong by type and place: an error's own words may hold a patient's."""

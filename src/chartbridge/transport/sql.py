@@ -221,6 +221,11 @@ _RIGHTS: _Named = (
     "Give it the SELECT right on the whole database (see PMS Connection).",
     "",
 )
+_DAMAGED: _Named = (
+    Unavailable,
+    "{name} says that a table is damaged. It must be repaired there, by itself or by hand; it will be tried again.",
+    "",
+)
 ERRORS: dict[int, _Named] = {
     0: _GONE,
     2002: _GONE,
@@ -259,10 +264,9 @@ ERRORS: dict[int, _Named] = {
     ),
     1130: (Unauthorised, "{name} does not let this database user sign in from this computer.", ""),
     2026: (Misconfigured, "The encrypted line to {name} could not be made. Check the TLS setting.", "db_tls"),
+    # MyISAM after a crash of the server, until it has repaired the table (MariaDB 10.11 does so when it is opened).
+    **dict.fromkeys((126, 127, 144, 145, 1034, 1194, 1195), _DAMAGED),
     1054: (Unreadable, "A column that is needed is not there: the program may have been updated.", ""),
-    1194: (Unreadable, "{name} says that a table is damaged. It needs to be repaired there.", ""),
-    1195: (Unreadable, "{name} says that a table is damaged. It needs to be repaired there.", ""),
-    126: (Unreadable, "{name} says that a table is damaged. It needs to be repaired there.", ""),
 }
 """What a server's error number means for us: kind, sentence, setting."""
 

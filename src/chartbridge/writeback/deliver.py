@@ -52,10 +52,14 @@ STAND_BY = 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliverOutcome:
-    """`again`: there is more to do at once. `next_in`: seconds until there is something to do, if that is known."""
+    """`again`: there is more to do at once. `next_in`: seconds until there is something to do, if that is known.
+
+    `answered`: whether the PMS took something, or was away; None where it was neither.
+    """
 
     again: bool
     next_in: float | None
+    answered: bool | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -70,6 +74,7 @@ class _Turn:
     failures: int = 0
     not_before: datetime | None = None
     stopped: bool = False
+    answered: bool | None = None
     elsewhere: bool = False
     size: int = 0
     finished: list[Outcome] = field(default_factory=list)
@@ -233,6 +238,7 @@ class Deliverer:
         done = moves.apply([each for outcome in finished for each in outcome.changes])
         taken = sum(1 for each in done if each.move == Event.TAKE)
         if taken:
+            turn.answered = True
             self._unread[desk.connection_id] += taken
             self._unread_since.setdefault(desk.connection_id, self._clock.monotonic())
         for hold in (outcome.hold for outcome in finished if outcome.hold):
@@ -256,7 +262,7 @@ class Deliverer:
         turn.stopped = turn.stopped or turn.desk.closed
 
     def _back_off(self, turn: _Turn, away: Unavailable, now: datetime) -> None:
-        turn.failures += 1
+        turn.failures, turn.answered = turn.failures + 1, False
         delay = min(LONGEST_BACKOFF, 2.0 ** min(turn.failures - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
         if away.retry_after is not None:
             delay = min(3600.0, max(delay, away.retry_after))
@@ -347,10 +353,11 @@ class Deliverer:
         work = next(iter(pending([turn.desk.connection_id])), None)
         look_at = self._look_at(work, now) if work else None
         if more or (work and work.freed) or (look_at and look_at <= now):
-            return DeliverOutcome(again=True, next_in=0.0)
+            return DeliverOutcome(again=True, next_in=0.0, answered=turn.answered)
         waits = turn.not_before if work and work.sendable and self._waits(turn) else None
         at = min((each for each in (waits, look_at) if each is not None), default=None)
-        return DeliverOutcome(again=False, next_in=None if at is None else (at - now).total_seconds())
+        next_in = None if at is None else (at - now).total_seconds()
+        return DeliverOutcome(again=False, next_in=next_in, answered=turn.answered)
 
     def _due_at(self, work: Pending, now: datetime) -> datetime | None:
         send_at = now if work.sendable or work.freed or work.left_behind else None

@@ -1,0 +1,33 @@
+"""Which PMSs are away just now: while one is, all turns of its connection together ask only now and then.
+
+In memory only: after a restart the first turn finds out again. Must not be in it: how a stream or a write backs off.
+"""
+
+from __future__ import annotations
+
+ASK_EVERY = 2.0
+"""Seconds between two turns for a connection whose PMS is away. With many practices it is not hammered by their sum."""
+
+
+class Outages:
+    """By connection, in seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._not_before: dict[int, float] = {}
+
+    def heard(self, connection_id: int, answered: bool | None, now: float) -> None:
+        """Note what a turn found: the PMS answered, or was away; None where the turn does not tell."""
+        if answered:
+            self._not_before.pop(connection_id, None)
+        elif answered is False:
+            self._not_before.setdefault(connection_id, now + ASK_EVERY)
+
+    def ask(self, connection_id: int, now: float) -> float | None:
+        """Take leave to ask: None where a turn may run now, else the time at which to come again."""
+        not_before = self._not_before.get(connection_id)
+        if not_before is None:
+            return None
+        if now < not_before:
+            return not_before
+        self._not_before[connection_id] = now + ASK_EVERY
+        return None

@@ -1,0 +1,133 @@
+"""R7, R8, R9: the hub's disk is full, the PMS's disk is full, the hub's disk does not keep what it said it kept."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Told
+from tests.faults.disks import small_disk
+from tests.faults.lab import Lab, Process, await_that, connect_value
+from tests.faults.sizes import size
+from tests.intake.papers import PDF
+from tests.servers.mariadb import MariaDbProcess
+from tests.servers.process import find_program, stop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.fault("R7")
+def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path, told: Told) -> None:
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(tmp_path / "disk", 48))
+        lab = Lab(tmp_path / "lab", hub_data=disk.folder / "hub", seed=71)
+        stack.callback(lab.close)
+        lab.start()
+        program = lab.offices[0].program
+        program.hand_in(100)
+        disk.fill(leave=256 * 1024)
+        pid, before = lab.hub.pid, len(program.acknowledged)
+        turned_away = 0
+        with program.client() as web:
+            until = time.monotonic() + 60
+            while turned_away < size(5, 40):
+                assert time.monotonic() < until, program.answers
+                program.make(20)
+                turned_away += not program.try_once(web)
+        assert set(program.answers) == {200, 503}, "said in words that it can come again"
+        kept_while_filling = len(program.acknowledged) - before
+        disk.clear()
+        program.hand_in(0)
+        verdict = lab.settle(600)
+        assert lab.hub.pid == pid, "it went on without a restart"
+        assert lab.hub.ended() is None
+        assert not verdict.reasons
+        told(
+            "the hub's disk full (a tmpfs)",
+            verdict,
+            turned_away=turned_away,
+            kept_meanwhile=kept_while_filling,
+        )
+
+
+@pytest.mark.fault("R8")
+@pytest.mark.mariadb
+def test_a_full_disk_at_the_pms_leaves_no_half_document(tmp_path: Path, told: Told) -> None:
+    paper = PDF.replace(b"xref", b"%" + b"x" * 700_000 + b"\nxref")
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(tmp_path / "disk", 400))
+        small = [
+            "--innodb-log-file-size=8M",
+            "--innodb-flush-log-at-trx-commit=1",
+            "--innodb-fast-shutdown=2",
+        ]
+        database = MariaDbProcess(small, within=disk.folder)
+        stack.callback(database.remove)
+        lab = Lab(
+            tmp_path / "lab", mariadb=database.server, engines=("InnoDB",), reads_database=True, seed=81
+        )
+        stack.callback(lab.close)
+        lab.start()
+        office = lab.offices[0]
+        patients = office.program.patients
+        disk.fill(leave=3_000_000)
+        for number in range(size(10, 30)):
+            assert office.program.hand_in_paper(paper, patients[number % len(patients)]).status_code == 201
+        await_that(lambda: bool(lab.standing("delivery='uncertain'")), 120, "the first refusal")
+        disk.clear()
+        verdict = lab.settle(600)
+        assert not verdict.reasons
+        lengths = connect_value(
+            office.database,
+            "SELECT GROUP_CONCAT(DISTINCT LENGTH(Note)) FROM document WHERE Description LIKE '%CB-%'",
+        )
+        assert "," not in lengths, "every document is whole"
+        told("the disk of the PMS full while documents are written", verdict)
+
+
+@pytest.mark.fault("R9")
+def test_what_the_disk_did_not_keep_is_not_acknowledged(tmp_path: Path, told: Told) -> None:
+    """From one moment on, strace lets every fdatasync of the hub fail with EIO, as a dying disk does."""
+    lab = Lab(tmp_path, seed=91)
+    try:
+        lab.start()
+        program = lab.offices[0].program
+        deaths = size(2, 12)
+        for death in range(deaths):
+            program.hand_in(10 + death)
+            with dying_disk(lab.hub), program.client() as web:
+                until = time.monotonic() + 120
+                while program.answers.get(503, 0) < 3 * (death + 1):
+                    assert time.monotonic() < until, program.answers
+                    program.make(2)
+                    program.try_once(web)
+                before = len(program.acknowledged)
+                for _ in range(3):
+                    assert not program.try_once(web)
+                assert len(program.acknowledged) == before
+                program.answers[503] = 3 * (death + 1)
+            lab.hub.kill()
+            lab.restart()
+        program.hand_in(0)
+        verdict = lab.settle(300)
+        told("every fdatasync of the hub fails with EIO (strace), then kill -9", verdict, kills=deaths)
+    finally:
+        lab.close()
+
+
+@contextmanager
+def dying_disk(hub: Process) -> Iterator[None]:
+    """Let nothing reach the hub's disk any more, and nobody be told so but by fdatasync's own answer."""
+    strace = find_program(["strace"], part="strace")
+    syncs = "fdatasync,fsync"
+    how = ["-e", f"trace={syncs}", "-e", f"inject={syncs}:error=EIO"]
+    process = subprocess.Popen([strace, "-f", "-qq", "-o", "/dev/null", *how, "-p", str(hub.pid)])
+    try:
+        yield
+    finally:
+        stop(process)

@@ -1,0 +1,71 @@
+"""R25: the PMS is down for long while much is queued. It is not hammered, and nothing is thrown away for age."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Told
+from tests.faults.lab import Lab, Process
+from tests.faults.sizes import size
+from tests.servers.process import find_program, stop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+@pytest.mark.fault("R25")
+def test_a_pms_that_is_down_is_asked_at_most_every_two_seconds_and_nothing_is_given_up(
+    tmp_path: Path, told: Told
+) -> None:
+    practices = size(5, 100)
+    lab = Lab(tmp_path, offices=practices, sandboxes=1, seed=25, interval=2)
+    try:
+        lab.start()
+        for office in lab.offices:
+            office.api.cut()
+        lab.hand_in(size(40, 100), at_once=100)
+        seconds = size(20, 600)
+        with connects(lab.hub, tmp_path / "connects") as counted:
+            began = time.monotonic()
+            time.sleep(seconds)
+            lasted = time.monotonic() - began
+        most = max(counted[office.api.port] for office in lab.offices)
+        assert lab.taken() == 0
+        for office in lab.offices:
+            office.api.restore()
+        restored = time.monotonic()
+        verdict = lab.settle(1200)
+        assert (verdict.in_chart, verdict.reasons) == (practices * size(40, 100), {})
+        told(
+            f"{practices} PMSs down for {lasted:.0f} s with {verdict.writes} queued",
+            verdict,
+            most_attempts=most,
+            allowed=int(lasted / 2) + 1,
+            drained_after_s=round(time.monotonic() - restored, 1),
+        )
+        assert most <= lasted / 2 + 1
+    finally:
+        lab.close()
+
+
+@contextmanager
+def connects(process: Process, log: Path) -> Iterator[Counter[int]]:
+    """Count, by port, every connect() that the process asks of the kernel; filled in at the end."""
+    strace = find_program(["strace"], part="strace")
+    tracer = subprocess.Popen(
+        [strace, "-f", "-qq", "-e", "trace=connect", "-o", str(log), "-p", str(process.pid)]
+    )
+    counted: Counter[int] = Counter()
+    try:
+        yield counted
+    finally:
+        stop(tracer)
+        counted.update(int(port) for port in re.findall(r"connect\(.*?htons\((\d+)\)", log.read_text()))
+        assert counted, "nothing was counted"

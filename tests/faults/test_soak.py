@@ -1,0 +1,34 @@
+"""R30: everything at once on the running product, for a while; `make soak` plays it for as long as one likes."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Told
+from tests.faults.sizes import size
+from tests.faults.soak import Soak, Wishes, blows
+
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(3600)]
+
+
+def test_the_same_seed_gives_the_same_sequence_of_faults() -> None:
+    def first(seed: int) -> list[object]:
+        return list(itertools.islice(blows(seed, 4), 200))
+
+    assert first(1) == first(1) != first(2)
+
+
+@pytest.mark.fault("R30")
+def test_mixed_faults_on_the_running_product_lose_and_double_nothing(tmp_path: Path, told: Told) -> None:
+    seed = 30
+    wishes = Wishes(
+        minutes=size(20, 600) / 60, seed=seed, practices=size(2, 4), patients=size(60, 300), quick=13.0
+    )
+    lines: list[str] = []
+    verdict, kills = Soak(wishes, tmp_path, tell=lines.append).run()
+    assert verdict.clean, (verdict, lines[-5:])
+    told("hub, sandbox and database killed, lines dropped, stalled and cut", verdict, kills=kills, seed=seed)
+    assert kills >= 2
