@@ -114,6 +114,7 @@ def test_what_the_pms_refuses_for_good_is_tried_once(
         "reading that the provider was hidden",
     )
     office.program.hand_in(1, patients=[usual])
+    office.program.patients = [each for each in patients if each not in (removed, deleted)]
     verdict = lab.settle()
     assert verdict.reasons == {"refused": 3, "patient_deleted": 1, "provider_inactive": 1}
     tried = lab.rows("SELECT MAX(attempts) FROM store_writeback WHERE delivery IN ('refused', 'parked')")
