@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.checker import Verdict
 from tests.faults.lab import Lab
-from tests.servers.mariadb import MariaDbProcess
+from tests.servers.mariadb import DURABLE, MariaDbProcess
 
 
 class Told(Protocol):
@@ -36,7 +36,7 @@ def told(record_property: Callable[[str, object], None]) -> Told:
 @pytest.fixture(scope="session")
 def durable_mariadb() -> Iterator[MariaDbProcess]:
     """A MariaDB of the faults' own that keeps what it has committed when it is killed."""
-    process = MariaDbProcess(["--innodb-flush-log-at-trx-commit=1"])
+    process = MariaDbProcess(DURABLE)
     yield process
     process.remove()
 

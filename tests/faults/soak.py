@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.faults.checker import Verdict
 from tests.faults.lab import Lab, Office
-from tests.servers.mariadb import MariaDbProcess
+from tests.servers.mariadb import DURABLE, MariaDbProcess
 from tests.servers.proxy import Does, Fault, Mix
 
 DEADLY = "Ends the process that writes it"
@@ -91,7 +91,7 @@ class Soak:
     def run(self) -> tuple[Verdict, int]:
         """Play, let it become quiet, judge. Returns the verdict and the number of kills."""
         with ExitStack() as stack:
-            self.database = MariaDbProcess(["--innodb-flush-log-at-trx-commit=1"])
+            self.database = MariaDbProcess(DURABLE)
             stack.callback(self.database.remove)
             wishes = self.wishes
             self.lab = Lab(
@@ -197,6 +197,7 @@ class Soak:
         self.database.kill()
         time.sleep(blow.seconds / 2)
         self.database.start()
+        self.database.open_every_table()
 
     def _drop(self, office: Office, blow: Blow) -> None:
         shares = {

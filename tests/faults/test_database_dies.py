@@ -29,6 +29,7 @@ def test_a_database_killed_in_the_middle_of_writes_loses_and_doubles_nothing(
         time.sleep(chance.uniform(0.2, 1.5))
         lab.hand_in(3)  # what comes in meanwhile is kept
         durable_mariadb.start()
+        durable_mariadb.open_every_table()
         answered, before = time.monotonic(), lab.taken()
         await_that(lambda n=before: lab.taken() > n, 90, "the first delivery after the database came back")  # type: ignore[misc]
         resumed.append(round(time.monotonic() - answered, 2))
@@ -44,6 +45,7 @@ def test_a_database_that_restarts_or_may_only_be_read_costs_nothing(
     lab.hand_in(40)
     durable_mariadb.stop()
     durable_mariadb.start()
+    durable_mariadb.open_every_table()
     lab.hand_in(10)
     with durable_mariadb.server.connect() as root, root.cursor() as cursor:
         cursor.execute("SET GLOBAL read_only=1")
