@@ -84,13 +84,13 @@ class OneHub:
         if alone and connector.manifest.one_hub.how is OneHubClaim.SESSION:
             holding = cast(HoldsPractice, connector).hold_practice(str(link.pk))
             alone, taken_anew = holding.ours, holding.taken_anew
-        again = taken_anew and link.pk in self._held
         self._held[link.pk] = _Held(alone, self._clock.monotonic())
-        self._keep(link, connector, alone, again=again)
+        self._keep(link, connector, alone, again=taken_anew)
         return alone
 
     def _keep(self, link: Connection, connector: Connector, alone: bool, *, again: bool) -> None:
-        """Remember in the row what has changed."""
+        """Remember in the row what has changed. Where the practice was taken anew (a start, a line that was lost),
+        another hub may have held it before: a look costs little where the PMS can hold a practice."""
         row = Connection.objects.filter(pk=link.pk)
         stood_by = self._stands_by.get(link.pk, link.standby_since is not None)
         self._stands_by[link.pk] = not alone

@@ -80,6 +80,7 @@ def test_new_patients_and_documents_with_random_keys_are_found(myisam_rig: OpenD
     assert paper in read_on(connector, Stream.DOCUMENTS, papers).keys  # type: ignore[arg-type]
 
 
+@pytest.mark.fault("R14")
 @pytest.mark.parametrize("stream", SCHEDULE)
 def test_what_was_written_past_the_history_is_noticed(myisam_rig: OpenDentalRig, stream: Stream) -> None:
     rig = myisam_rig
@@ -94,6 +95,7 @@ def test_what_was_written_past_the_history_is_noticed(myisam_rig: OpenDentalRig,
     assert heard.keys == {visit}
 
 
+@pytest.mark.fault("R14")
 def test_a_scan_finds_what_was_written_past_the_history_on_another_day(myisam_rig: OpenDentalRig) -> None:
     rig = myisam_rig
     connector, cursor = _quiet(rig, Stream.APPOINTMENTS)
@@ -108,6 +110,7 @@ def test_a_scan_finds_what_was_written_past_the_history_on_another_day(myisam_ri
     assert found.status_key == "25"
 
 
+@pytest.mark.fault("R14")
 def test_a_scan_finds_a_patient_whom_no_log_names(myisam_rig: OpenDentalRig) -> None:
     rig = myisam_rig
     connector, cursor = _quiet(rig, Stream.PATIENTS)
@@ -124,6 +127,7 @@ def server_zone(mariadb: MariaDb) -> Iterator[MariaDb]:
         cursor.execute("SET GLOBAL time_zone = 'SYSTEM'")
 
 
+@pytest.mark.fault("R12")
 @pytest.mark.parametrize("random", [False, True], ids=["keys in order", "random keys"])
 @pytest.mark.parametrize("stream", SCHEDULE)
 def test_the_repeated_hour_of_the_server_loses_nothing(

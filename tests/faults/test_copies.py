@@ -1,0 +1,214 @@
+"""R16, R17, R28: a backup of the PMS or of the hub is put back, and a copy of the hub runs beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checker import Verdict, together
+from tests.faults.conftest import Told
+from tests.faults.lab import Lab, Process, await_that
+from tests.faults.sizes import size
+from tests.servers.process import free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
+_NEWEST = "SELECT MAX(id) FROM store_activity"
+
+
+def command(lab: Lab, data: Path, *words: str) -> None:
+    """Run `chartbridge …` on a data folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "chartbridge.cli", *words],
+        env={**os.environ, **lab.environment(data)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def copied(lab: Lab, folder: Path) -> Path:
+    """Back the hub up as it works, and put the backup back elsewhere, with its key."""
+    file, data = folder / "hub.backup", folder / "copy"
+    data.mkdir()
+    command(lab, lab.data, "backup", str(file))
+    shutil.copy(lab.data / "secret.key", data / "secret.key")
+    command(lab, data, "restore", str(file))
+    return data
+
+
+@contextmanager
+def on(lab: Lab, data: Path) -> Iterator[None]:
+    """Look into another hub's store."""
+    before, lab.data = lab.data, data
+    try:
+        yield
+    finally:
+        lab.data = before
+
+
+def judged(lab: Lab, data: Path) -> Verdict:
+    """What the checker says of a copy: of all that it knows of, whoever acknowledged it."""
+    told = [
+        {
+            "practice_id": o.practice_id,
+            "database": o.database,
+            "acknowledged": known(lab, data, o.program.acknowledged),
+        }
+        for o in lab.offices
+    ]
+    with on(lab, data):
+        return together([Verdict(**each) for each in lab.run("tests.faults.checker", told)])
+
+
+def assert_whole(verdict: Verdict) -> None:
+    """Of what the copy knows, all is in the chart once. (What came later it can't know.)"""
+    wrong = (verdict.lost, verdict.twice, verdict.wrong_patient)
+    assert not any(wrong), verdict
+    assert verdict.ledger_whole
+    assert verdict.in_chart == verdict.writes
+
+
+def known(lab: Lab, data: Path, acknowledged: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Of what was acknowledged, what had been when the copy was made."""
+    with sqlite3.connect(data / "chartbridge.sqlite3") as store:
+        (newest,) = store.execute(_NEWEST).fetchone()
+    return [each for each in acknowledged if int(each["activity"]) <= newest]
+
+
+@contextmanager
+def other_machine(lab: Lab, folder: Path) -> Iterator[None]:
+    """What is started within does not see the other hub's lock file."""
+    elsewhere = folder / "tmp"
+    elsewhere.mkdir(exist_ok=True)
+    lab._env["TMPDIR"] = str(elsewhere)
+    try:
+        yield
+    finally:
+        del lab._env["TMPDIR"]
+
+
+def hub_on(lab: Lab, data: Path, folder: Path) -> Process:
+    with other_machine(lab, folder):
+        made = lab.make_hub(port=free_port(), data=data)
+    made.start()
+    return made
+
+
+def hand_in_quickly(lab: Lab, count: int) -> None:
+    for office in lab.offices:
+        office.knob("delay", seconds=0.05, times=None)
+    lab.hand_in(count)
+
+
+def no_delays(lab: Lab) -> None:
+    for office in lab.offices:
+        office.knob("heal")
+
+
+@pytest.mark.fault("R17")
+def test_a_second_hub_on_a_copy_stands_by_takes_over_and_doubles_nothing(
+    lab: Lab, tmp_path: Path, told: Told
+) -> None:
+    count = size(30, 500)
+    hand_in_quickly(lab, count)
+    data = copied(lab, tmp_path)
+    second = hub_on(lab, data, tmp_path)
+    try:
+        with on(lab, data):
+            assert lab.moving() > 0, "the copy was made too late to have anything to double"
+            stands_by = "SELECT COUNT(*) FROM store_connection WHERE standby_since IS NOT NULL"
+            await_that(
+                lambda: lab.rows(stands_by)[0][0] == len(lab.offices), 60, "both practices' standing by"
+            )
+        lab.hand_in(count // 2)
+        no_delays(lab)
+        lab.await_quiet(300)
+        with on(lab, data):
+            assert lab.rows(stands_by)[0][0] == len(lab.offices), "it took over while the first was there"
+        lab.hub.kill()
+        with on(lab, data):
+            await_that(
+                lambda: lab.moving() == 0, 180, "the second hub's taking over", tell=lab._where_they_stand
+            )
+        of_copy = judged(lab, data)
+        assert_whole(of_copy)
+    finally:
+        second.stop()
+    lab.restart()
+    verdict = lab.settle()
+    told(
+        "two hubs on one practice, the second on a copy; the first killed, the second takes over",
+        verdict,
+        kills=1,
+    )
+
+
+@pytest.mark.fault("R28")
+def test_a_backup_taken_under_load_is_restored_elsewhere_and_doubles_nothing(
+    lab: Lab, tmp_path: Path, told: Told
+) -> None:
+    hand_in_quickly(lab, size(30, 500))
+    data = copied(lab, tmp_path)
+    with on(lab, data):
+        waiting = lab.moving()
+    assert waiting > 0, "the backup was made too late to have anything to double"
+    lab.hub.kill()
+    no_delays(lab)
+    restored = hub_on(lab, data, tmp_path)
+    try:
+        with on(lab, data):
+            await_that(lambda: lab.moving() == 0, 180, "the restored hub's rest", tell=lab._where_they_stand)
+            told_of_it = lab.rows("SELECT COUNT(*) FROM store_observation WHERE what = 'store' AND told")
+        assert told_of_it[0][0] == len(lab.offices)
+        of_copy = judged(lab, data)
+        assert_whole(of_copy)
+    finally:
+        restored.stop()
+    lab.restart()  # the first one once more, with what the restored one has written meanwhile
+    verdict = lab.settle()
+    told(
+        "the hub's backup, taken under load, restored elsewhere; then the old one started again",
+        verdict,
+        kills=1,
+    )
+
+
+@pytest.mark.fault("R16")
+def test_yesterdays_backup_of_the_pms_stops_everything_and_what_vanished_is_written_again_by_choice(
+    lab: Lab, told: Told
+) -> None:
+    office, count = lab.offices[0], size(20, 500)
+    lab.settle()
+    office.knob("back_up")
+    before = lab.taken(office)
+    office.program.hand_in(count)
+    lab.settle()
+    vanishes = lab.taken(office) - before
+    assert vanishes >= count
+    office.knob("restore_backup")
+    office.knob("add_patient", last="Foreign", first="Person")
+    of_it = f"connection_id = {office.connection_id}"
+    held = f"SELECT hold_code FROM store_connection WHERE id = {office.connection_id}"
+    await_that(lambda: lab.rows(held)[0][0] == "brake", 90, "the brake")
+    listed = f"SELECT COUNT(*) FROM store_writeback WHERE reason_code = 'vanished' AND {of_it}"
+    await_that(lambda: lab.rows(listed)[0][0] == vanishes, 60, "the list", tell=lab._where_they_stand)
+    other = lab.offices[1]
+    other.program.hand_in(3)  # other practices go on
+    chosen = {"connection_id": office.connection_id, "practice_id": office.practice_id}
+    assert lab.run("tests.faults.desk", chosen) == {"went_on": True, "again": vanishes}
+    await_that(lambda: lab.rows(listed)[0][0] == 0, 120, "the writing again", tell=lab._where_they_stand)
+    verdict = lab.settle()
+    told(
+        "the PMS restored from a backup; what vanished written again by choice",
+        verdict,
+        written_again=vanishes,
+    )

@@ -1,0 +1,273 @@
+"""R13, R15, R19: rows and tables that move under the reader, on a real MariaDB, read by the hub's own checks."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.pms.reading import Stream
+from chartbridge.sandbox.open_dental.database import open_database
+from chartbridge.sandbox.open_dental.frontdesk import FrontDesk
+from chartbridge.store import observations, streams
+from chartbridge.store.database import writing
+from chartbridge.store.live_connectors import LiveConnectors
+from chartbridge.store.models import (
+    Activity,
+    Connection,
+    LookupEntry,
+    MirrorAppointment,
+    MirrorPatient,
+    NoteSetting,
+    Practice,
+    StreamState,
+    Writeback,
+)
+from chartbridge.store.secrets import seal
+from chartbridge.sync.checks import Checker
+from chartbridge.testing.steps import read_on
+from chartbridge.writeback.deliver import Deliverer
+from chartbridge.writeback.enqueue import enqueue_activity
+from tests.connectors.open_dental.practices import (
+    database_rig,
+    mariadb_practice,
+    mariadb_sandbox,
+    myisam_rig,
+)
+from tests.connectors.open_dental.rig import OpenDentalRig
+from tests.faults.sizes import size
+
+__all__ = ["database_rig", "mariadb_practice", "mariadb_sandbox", "myisam_rig"]
+pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(900)]
+READ = (Stream.LOOKUPS, Stream.PATIENTS, Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS)
+
+
+@dataclass
+class Hub:
+    """A practice of the hub on a rig."""
+
+    rig: OpenDentalRig
+    connection: Connection
+    live: LiveConnectors
+    checker: Checker
+
+    def look(self, *which: Stream) -> dict[Stream, str]:
+        """Check until there is nothing more; returns each stream's error."""
+        errors: dict[Stream, str] = {}
+        for stream in which or READ:
+            for _ in range(200):
+                done = self.checker.check(self.connection.pk, stream)
+                if not done.again:
+                    break
+            errors[stream] = done.error_code
+        self.checker.flush()
+        return errors
+
+    def visit(self, key: str) -> MirrorAppointment:
+        return MirrorAppointment.objects.get(connection=self.connection, key=key)
+
+    def enqueue(self, patient: str) -> Writeback:
+        now = self.rig.clock.now()
+        with writing():
+            activity = Activity.objects.create(
+                practice=self.connection.practice,
+                kind=ActivityKind.PATIENT_NOTE,
+                patient_key=patient,
+                body="Prefers mornings.",
+                occurred_at=now,
+                accepted_at=now,
+                source="test",
+            )
+            return enqueue_activity(activity, "mary@example.com")[0]
+
+    def deliver(self) -> None:
+        deliverer = Deliverer(self.live, self.rig.clock)
+        for _ in range(50):
+            if not deliverer.deliver(self.connection.pk).again:
+                return
+
+
+def on(rig: OpenDentalRig) -> Iterator[Hub]:
+    entered = rig.settings()
+    live = LiveConnectors(rig.clock)
+    connection = Connection.objects.create(
+        practice=Practice.objects.create(name="Maple Street Dental"),
+        connector="open_dental",
+        values=dict(entered.values),
+        secrets=seal(entered.secrets),
+        provider_key="1",
+    )
+    connector = live.of(connection)
+    streams.ensure_states(connection, connector.manifest)
+    NoteSetting.objects.create(
+        connection=connection, kind=ActivityKind.PATIENT_NOTE, allow=True, note_type_key="239"
+    )
+    made = Hub(rig, connection, live, Checker(live, rig.clock))
+    made.look()
+    assert LookupEntry.objects.filter(connection=connection, kind="note_types", key="239").exists()
+    yield made
+    made.checker.close()
+    live.close()
+
+
+@pytest.fixture
+def hub(transactional_db: None, myisam_rig: OpenDentalRig) -> Iterator[Hub]:
+    yield from on(myisam_rig)
+
+
+@pytest.mark.fault("R15")
+def test_a_deleted_visit_goes_and_comes_back_and_one_of_another_patient_is_theirs(hub: Hub) -> None:
+    rig = hub.rig
+    visit = rig.book()
+    hub.look(Stream.APPOINTMENTS)
+    (row,) = rig.db.rows("SELECT * FROM appointment WHERE AptNum=?", int(visit))
+    rig.delete(visit)
+    hub.look(Stream.APPOINTMENT_STATUS, Stream.APPOINTMENTS)
+    assert hub.visit(visit).gone_at
+    rig.db.insert_many("appointment", [row])  # past the program, as after a repair
+    hub.look(Stream.APPOINTMENTS)
+    assert hub.visit(visit).gone_at is None
+
+    rig.knobs.edit_appointment(int(visit), PatNum=rig.neighbour)
+    hub.look(Stream.APPOINTMENTS)
+    assert hub.visit(visit).patient_key == str(rig.neighbour)
+
+
+@pytest.mark.fault("R15")
+def test_a_note_for_a_patient_who_was_merged_into_another_goes_to_the_desk_and_to_nobody_else(
+    hub: Hub,
+) -> None:
+    rig = hub.rig
+    old, kept = rig.knobs.add_patient("Old", "Twice"), rig.knobs.add_patient("Kept", "Once")
+    visit = rig.knobs.book(old, rig._day()[0].replace("00:00:00", "16:00:00"), Confirmed=19)
+    hub.look()
+    row = hub.enqueue(str(old))
+    assert row.delivery == "queued"
+    # what the program does when it merges: the rows move, and the old number is marked as deleted
+    rig.knobs.edit_appointment(visit, PatNum=kept)
+    rig.knobs.delete_patient(old)
+    hub.look()
+    hub.deliver()
+    row.refresh_from_db()
+    assert (row.delivery, row.reason_code) == ("parked", "patient_deleted")
+    assert rig.knobs.truth(row.marker) == []
+    assert hub.visit(str(visit)).patient_key == str(kept)
+    assert MirrorPatient.objects.get(connection=hub.connection, key=str(old)).status == "deleted"
+
+
+CHANGES = {
+    "a column more": ("ADD COLUMN Fresh varchar(20) NOT NULL DEFAULT ''", "DROP COLUMN Fresh"),
+    "a wider type": ("MODIFY Email text", "MODIFY Email varchar(100)"),
+    "another collation": (
+        "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+        "CONVERT TO CHARACTER SET utf8mb3",
+    ),
+    "another engine": ("ENGINE=InnoDB", "ENGINE=MyISAM"),
+}
+
+
+@pytest.mark.fault("R19")
+@pytest.mark.parametrize("change", CHANGES)
+def test_tables_that_change_so_that_everything_is_still_there_interrupt_nothing(
+    hub: Hub, change: str
+) -> None:
+    rig = hub.rig
+    there, back = CHANGES[change]
+    rig.db.run(f"ALTER TABLE patient {there}")
+    try:
+        email = rig.edit_patient(rig.patient_of_today())
+        assert set(hub.look().values()) == {""}
+        row = MirrorPatient.objects.get(connection=hub.connection, key=rig.patient_of_today())
+        assert row.email == email
+        assert observations.standing(hub.connection.pk) == []
+    finally:
+        rig.db.run(f"ALTER TABLE patient {back}")
+
+
+@pytest.mark.fault("R19")
+def test_an_index_that_is_dropped_interrupts_nothing(hub: Hub) -> None:
+    rig = hub.rig
+    rig.db.run("ALTER TABLE appointment DROP INDEX indexAptDateTime")
+    try:
+        StreamState.objects.filter(stream=Stream.APPOINTMENTS).update(
+            wanted="full", wanted_at=rig.clock.now()
+        )
+        visit = rig.book()
+        assert set(hub.look().values()) == {""}
+        assert hub.visit(visit).gone_at is None
+    finally:
+        rig.db.run("ALTER TABLE appointment ADD INDEX indexAptDateTime (AptDateTime)")
+
+
+@pytest.mark.fault("R19")
+def test_a_column_that_is_renamed_stops_what_reads_it_and_empties_nothing(hub: Hub) -> None:
+    rig = hub.rig
+    email = rig.edit_patient(rig.patient_of_today())
+    hub.look()
+    rig.db.run("ALTER TABLE patient RENAME COLUMN Email TO EmailAddress")
+    try:
+        rig.db.run("UPDATE patient SET FName='Changed' WHERE PatNum=?", int(rig.patient_of_today()))
+        rig.knobs.edit_patient(int(rig.patient_of_today()), Preferred="Changed")
+        assert hub.look(Stream.PATIENTS)[Stream.PATIENTS] == "unreadable"
+        visit = rig.book()
+        errors = hub.look(Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS, Stream.LOOKUPS)
+        assert set(errors.values()) == {""}, "everything else goes on"
+        assert hub.visit(visit).gone_at is None
+        (told,) = observations.standing(hub.connection.pk)
+        assert (told.before, told.paused) == ("patient.Email", ["patients"])
+        row = MirrorPatient.objects.get(connection=hub.connection, key=rig.patient_of_today())
+        assert row.email == email, "nothing is overwritten with nothing"
+    finally:
+        rig.db.run("ALTER TABLE patient RENAME COLUMN EmailAddress TO Email")
+
+
+@pytest.mark.fault("R13")
+def test_changes_that_are_committed_late_and_in_one_second_are_all_found(
+    database_rig: OpenDentalRig,
+) -> None:
+    """Eight writers, each in a transaction that stays open for a while; read all the time."""
+    rig, changes = database_rig, size(25, 125)
+    visits = [rig.book() for _ in range(8)]
+    connector = rig.connect()
+    cursor = read_on(connector, Stream.APPOINTMENT_STATUS, None).cursor
+    wanted = {visit: [0, *(20_000 + n for n in range(changes))] for visit in visits}
+    failures: list[BaseException] = []
+
+    def write(visit: str) -> None:
+        chance = random.Random(int(visit))
+        db = open_database(rig.sandbox.db_url, rig.db.schema, engine=rig.db.engine)  # type: ignore[attr-defined]
+        try:
+            for status in wanted[visit][1:]:
+                with db.transaction():
+                    FrontDesk(db).set_status(int(visit), status)
+                    time.sleep(chance.uniform(0, 0.1))
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            db.close()
+
+    writers = [threading.Thread(target=write, args=(visit,)) for visit in visits]
+    for each in writers:
+        each.start()
+    seen: dict[str, set[int]] = {visit: set() for visit in visits}
+
+    def read() -> str:
+        heard = read_on(connector, Stream.APPOINTMENT_STATUS, cursor)
+        for record in heard.records:
+            if record.key in seen:
+                seen[record.key].add(int(getattr(record, "status_key", 0)))
+        return heard.cursor
+
+    while any(each.is_alive() for each in writers):
+        cursor = read()
+        time.sleep(0.02)
+    cursor = read()
+    connector.close()
+    assert failures == []
+    lost = {visit: set(wanted[visit][1:]) - seen[visit] for visit in visits}
+    assert not any(lost.values()), {visit: len(each) for visit, each in lost.items()}
