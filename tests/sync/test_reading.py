@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection as database
@@ -283,6 +284,30 @@ def test_a_scan_goes_on_in_pieces_with_pauses_and_finds_what_left_no_trace(
         clock.advance(300)
         checker.check(connection.pk, PATIENTS)
         assert pms.calls.count(("patients", True)) == asked
+        checker.close()
+
+
+def test_a_scan_of_the_future_stops_no_scans(transactional_db: None) -> None:
+    clock = SetClock(START)
+    pms, manifest = FakePms(clock), make_manifest(patients={"scan_every": 60})
+    with installed(lambda _settings: pms, manifest):
+        connection = new_connection()
+        streams.ensure_states(connection, manifest)
+        checker = Checker(LiveConnectors(clock), clock)
+        pms.put(PATIENTS, patient("5"))
+        while checker.check(connection.pk, PATIENTS).again:
+            pass
+        checker.close()
+        StreamState.objects.filter(stream=PATIENTS).update(scanned_at=clock.now() + timedelta(days=30))
+        pms.change_unseen(PATIENTS, patient("5", "Smith"))
+        checker = Checker(LiveConnectors(clock), clock)  # the clock was set back while the hub was off
+        clock.advance(60)
+        checker.check(connection.pk, PATIENTS)
+        assert MirrorPatient.objects.get(key="5").last_name == "Smith"
+        state = StreamState.objects.get(stream=PATIENTS)
+        checker.flush()
+        state.refresh_from_db()
+        assert state.scanned_at == clock.now()
         checker.close()
 
 

@@ -188,18 +188,24 @@ def mappings(connection_id: int) -> list[MappingRow]:
 
 def save_mappings(connection_id: int, rows: Iterable[MappingRow]) -> None:
     """Store those rows, new or changed."""
+    made = [
+        StatusMapping(
+            connection_id=connection_id,
+            status_key=row.status_key,
+            flow_status=row.flow_status or "",
+            writes=row.writes,
+            means_confirmed=row.means_confirmed,
+            origin=row.origin,
+        )
+        for row in rows
+    ]
     with writing():
-        for row in rows:
-            StatusMapping.objects.update_or_create(
-                connection_id=connection_id,
-                status_key=row.status_key,
-                defaults={
-                    "flow_status": row.flow_status or "",
-                    "writes": row.writes,
-                    "means_confirmed": row.means_confirmed,
-                    "origin": row.origin,
-                },
-            )
+        StatusMapping.objects.bulk_create(
+            made,
+            update_conflicts=True,
+            unique_fields=["connection", "status_key"],
+            update_fields=["flow_status", "writes", "means_confirmed", "origin"],
+        )
 
 
 def wishes(connection_id: int, patient_keys: Collection[str], since: datetime) -> dict[str, Wish]:

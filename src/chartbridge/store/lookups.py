@@ -56,13 +56,18 @@ def store_lookups(connection_id: int, kind: LookupKind, items: Sequence[LookupIt
     """
     held = {e.key: e for e in LookupEntry.objects.filter(connection_id=connection_id, kind=kind.value)}
     wanted = {item.key[:40]: item for item in items}
-    moved, changes = False, list[Moved]()
+    moved, changes, new = False, list[Moved](), list[LookupEntry]()
     for key, item in wanted.items():
         row = held.get(key) or LookupEntry(connection_id=connection_id, kind=kind.value, key=key)
         change = _change(row, item)
         if _settle(row, item):
             moved = True
             changes += [change] if change else []
+            if row.pk:
+                row.save()
+            else:
+                new.append(row)
+    LookupEntry.objects.bulk_create(new)
     for key, row in held.items():
         if key not in wanted and row.gone_at is None:
             row.gone_at, row.active, moved = now, False, True
@@ -91,7 +96,7 @@ def _said(row: LookupEntry) -> str:
 
 
 def _settle(row: LookupEntry, item: LookupItem) -> bool:
-    """Bring one row up to date; True if it was not."""
+    """Bring one row up to date, in memory; True if it was not."""
     content = {
         "name": item.name.replace("\x00", "")[:255],
         "short": item.short.replace("\x00", "")[:255],
@@ -105,5 +110,4 @@ def _settle(row: LookupEntry, item: LookupItem) -> bool:
         return False
     for name, value in content.items():
         setattr(row, name, value)
-    row.save()
     return True

@@ -29,8 +29,10 @@ from chartbridge.store.wake import Lane, wake
 
 GOOD_FOR_S = 10.0
 """For so long an answer holds; whoever sends asks again before each request that begins later."""
-LOOK_AGAIN_S = 25.0
+LOOK_AGAIN_S = 60.0
 """The session that holds a practice must say something so often, or the PMS's server ends it."""
+_HELD_STILL_S = 40.0
+"""A reader, who sends nothing, asks again after so long: so the practice stays held while nothing is written."""
 _REST_S = 2.0
 """A PMS that could not be asked is not asked again sooner."""
 _MARGIN = timedelta(seconds=GOOD_FOR_S + 5.0)
@@ -72,6 +74,12 @@ class OneHub:
         except PmsError as error:
             self._held[link.pk] = _Held(False, now, error)
             raise
+
+    def keep(self, link: Connection, connector: Connector) -> None:
+        """Keep the practice held, by a reader. Raises `PmsError` where the PMS can't be asked."""
+        known = self._held.get(link.pk)
+        if not (known and known.ours and self._clock.monotonic() - known.at < _HELD_STILL_S):
+            self.ours(link, connector)
 
     def overdue(self, connection_id: int) -> bool:
         """Whether it is time to ask again, so that the practice stays held."""

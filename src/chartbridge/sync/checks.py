@@ -20,7 +20,7 @@ from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.store import holds, observations
-from chartbridge.store.database import drop_broken, writing
+from chartbridge.store.database import drop_broken, writing, writing_what_may_be_lost
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
 from chartbridge.store.observations import Seen
@@ -141,7 +141,8 @@ class Checker:
             known = dict(list(self._known.items())[:_IDENTITIES_AT_ONCE])
             now = self._clock.now()
             if waiting or known or told:
-                with writing():
+                keeping = writing if known or told else writing_what_may_be_lost
+                with keeping():
                     save_idle(list(waiting.values()))
                     for pk, desk in known.items():
                         holds.keep_identity(pk, desk.connection.identity, desk.connection.highest, now)
@@ -177,7 +178,7 @@ class Checker:
             self._identify_if_due(desk, connector, mono)
             _refuse_if_paused(desk, tended)
             if desk.connection.writing_on:
-                self._one_hub.ours(desk.connection, connector)
+                self._one_hub.keep(desk.connection, connector)
             turn = Turn(
                 desk=desk,
                 tended=tended,

@@ -128,7 +128,10 @@ def _scan_is_due(turn: Turn) -> bool:
     if state.scanned_at is None:
         return True
     every = max(float(claim.scan_every), SCAN_AT_MOST_EVERY_S) * (1.0 + 0.1 * share_of(state))
-    return turn.clock.now() - state.scanned_at >= timedelta(seconds=every)
+    ago = turn.clock.now() - state.scanned_at
+    return ago >= timedelta(seconds=every) or ago < timedelta(
+        0
+    )  # a scan of the future: the clock was set back
 
 
 def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:

@@ -170,7 +170,7 @@ class _Parts:
         self.api = OpenDentalApi(settings.api, clock) if settings.api else None
         self.database: Database | None = None
         if settings.database is not None:
-            self.database = Database(Sql(settings.database, name=NAME))
+            self.database = Database(Sql(settings.database, name=NAME), clock.monotonic)
             self._schedule = ScheduleReader(self.database, clock)
             self._people = PatientReader(self.database)
             self._papers = PaperReader(self.database, clock)
@@ -226,6 +226,9 @@ def _identity_of(database: Database) -> PmsIdentity:
         names = ("histappointment", "securitylog", "patient")
         highest = {name: int(value) for name, value in zip(names, row[5:8], strict=True) if value}
     zone = row[4] if row[3] == "SYSTEM" else row[3]
+    busy = bool(found.get("UpdateInProgressOnComputerName", "").strip())
+    if busy:
+        database.told_of_update()
     return PmsIdentity(
         vendor="Open Dental Software",
         edition=f"Open Dental on {row[2] or 'MySQL'}",
@@ -234,7 +237,7 @@ def _identity_of(database: Database) -> PmsIdentity:
         server_now=now.utc.replace(tzinfo=UTC),
         zone=zone or zone_name(now.offset),
         highest=highest,
-        busy=UPDATING if found.get("UpdateInProgressOnComputerName", "").strip() else "",
+        busy=UPDATING if busy else "",
         reads=database.reads(),
     )
 

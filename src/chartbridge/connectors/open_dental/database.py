@@ -6,7 +6,8 @@ Runs the named statements. Must not be in it: what a row means (codec), which ro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +15,12 @@ from chartbridge.connectors.open_dental.codec import moment
 from chartbridge.connectors.open_dental.statements import FIELDS, READ_FROM, REQUIRED, compiled, keys
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
-from chartbridge.transport.sql import Rows, Sql
+from chartbridge.transport.sql import Row, Rows, Sql
 
 NAME = "Open Dental's database"
+UPDATE_LOOKED_FOR_S = 30.0
+"""Checks that read nothing look for an update of Open Dental so often; what reads a table looks first."""
+_UPDATING = "UpdateInProgressOnComputerName"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +44,9 @@ class ServerTime:
 class Database:
     """The tables of one office. Looks the columns up once per session."""
 
-    def __init__(self, sql: Sql) -> None:
-        self._sql = sql
+    def __init__(self, sql: Sql, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._sql, self._monotonic = sql, monotonic
+        self._rested_at = float("-inf")
         self._statements: dict[str, str] = compiled({}, {})
         self._session = 0
         self.columns: Mapping[str, frozenset[str]] = {}
@@ -54,6 +59,29 @@ class Database:
     def rows(self, name: str, args: Sequence[object] = (), *, among: Iterable[str] | None = None) -> Rows:
         """Run a named statement; `among` fills its list of keys."""
         return self._sql.rows(self._text(name, among), args)
+
+    def check(self, name: str, args: Sequence[object]) -> Row:
+        """The one row of a check. Raises `Unavailable` while an update runs, which is looked for now and then."""
+        looks = self._monotonic() - self._rested_at >= UPDATE_LOOKED_FOR_S
+        row = self.rows(name if looks else f"{name}_soon", args)[0]
+        if looks:
+            self._at_rest(row[2])
+        return row
+
+    def before_reading(self) -> None:
+        """Raise `Unavailable` while an update of Open Dental runs: its tables change under the reader."""
+        if self._monotonic() - self._rested_at >= 1:
+            self._at_rest(self.preferences([_UPDATING]).get(_UPDATING))
+
+    def told_of_update(self) -> None:
+        """An update was seen to run: the next check looks for it."""
+        self._rested_at = float("-inf")
+
+    def _at_rest(self, flag: str | None) -> None:
+        if flag and flag.strip():
+            self.told_of_update()
+            raise Unavailable(UPDATING, retry_after=30)
+        self._rested_at = self._monotonic()
 
     def timed(self, name: str, args: Sequence[object] = ()) -> tuple[Rows, float]:
         """Run a named statement and say how many seconds it took."""
@@ -202,12 +230,6 @@ def server_time(row: Sequence[str | None]) -> ServerTime:
     if utc is None or local is None:
         raise Unreadable("The database server did not say its time.", evidence="UTC_TIMESTAMP")
     return ServerTime(local=local, utc=utc)
-
-
-def not_while_updating(flag: str | None) -> None:
-    """Raise `Unavailable` while an update of Open Dental runs: its tables change under the reader."""
-    if flag and flag.strip():
-        raise Unavailable(UPDATING, retry_after=30)
 
 
 def day_bounds(at: datetime) -> tuple[str, str]:

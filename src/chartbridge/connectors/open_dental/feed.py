@@ -94,14 +94,18 @@ class Feed:
                 last = rows[-1][0] or "0"
                 return FeedNews(rows=rows, state=self._kept(state, rows, last), more=True)
         known = {*state.seen, *(row[0] or "" for row in rows)}
-        late = self._db.rows(f"{self._name}_since", (state.since,), among=known or {"0"})
-        rows += [row for row in late if row[0] not in known]
+        # Keys and stamps of the window, and whole rows only of what came late. The window's limit is above what
+        # is remembered and a page of each: where it is reached, there are late ones.
+        window = self._db.rows(f"{self._name}_window", (state.since,))
+        late = [row[0] or "" for row in window if row[0] not in known][:500]
+        if late:
+            rows += self._db.rows(f"{self._name}_by_key", among=late)
         rows.sort(key=self._order)
         if len(late) >= 500:
             return FeedNews(rows=rows, state=self._kept(state, rows, reached), more=True)
-        known.update(row[0] or "" for row in late)
+        known.update(late)
         since = self._since(reached, now)
-        inside = {row[0] or "" for row in self._db.rows(f"{self._name}_keys", (since,))}
+        inside = {row[0] or "" for row in window if self._not_before(since, row[0], row[1])}
         return FeedNews(
             rows=rows, state=FeedState(highest=reached, since=since, seen=tuple(sorted(known & inside)))
         )
@@ -120,7 +124,10 @@ class Feed:
         return ("" if not self._db.random_keys else row[self._utc_at] or "", int(row[0] or 0))
 
     def _inside(self, row: Texts, since: str) -> bool:
-        return (row[self._stamp_at] or "") >= since if self.by_time() else int(row[0] or 0) >= int(since)
+        return self._not_before(since, row[0], row[self._stamp_at])
+
+    def _not_before(self, since: str, key: str | None, stamp: str | None) -> bool:
+        return (stamp or "") >= since if self.by_time() else int(key or 0) >= int(since)
 
     def _since(self, highest: str, now: ServerTime) -> str:
         return as_text(now.local - OVERLAP) if self.by_time() else str(max(0, int(highest) - KEY_OVERLAP))

@@ -16,7 +16,6 @@ from chartbridge.connectors.open_dental.database import (
     Database,
     ServerTime,
     as_text,
-    not_while_updating,
     server_time,
 )
 from chartbridge.connectors.open_dental.feed import Feed
@@ -48,17 +47,19 @@ class PatientReader:
         held = parse(text)
         if held is not None and held.first is not None:
             return self._first_read(held)
-        row = self._db.rows("check_patients", (held.feed.since if held else EMPTY_WINDOW,))[0]
+        row = self._db.check("check_patients", (held.feed.since if held else EMPTY_WINDOW,))
         now, highest, top = server_time(row), row[3], row[5] or "0"
-        not_while_updating(row[2])
         if held is None:
+            self._db.before_reading()
             return self._begin(highest, top, now)
         grown = not self._db.random_keys and top != held.top
         if self._feed.went_back(held.feed, highest) or (grown and int(top) < int(held.top or 0)):
             return Page(cursor=text or "", went_back=True)
         if grown or self._feed.changed(held.feed, highest, row[4], now):
+            self._db.before_reading()
             return self._changes(held, highest, top if grown else "", now)
         if held.scan is not None or thorough:
+            self._db.before_reading()
             return self._scan_piece(held, now)
         return Page(cursor=text or "")
 

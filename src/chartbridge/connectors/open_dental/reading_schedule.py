@@ -28,7 +28,6 @@ from chartbridge.connectors.open_dental.database import (
     Database,
     ServerTime,
     as_text,
-    not_while_updating,
     server_time,
 )
 from chartbridge.connectors.open_dental.feed import Feed, FeedNews
@@ -101,19 +100,21 @@ class ScheduleReader:
         if held is not None and held.first is not None:
             return self._first_read(stream, held)
         since = held.feed.since if held else self._sure_since()
-        row = self._db.rows("check_schedule", (since,))[0]
+        row = self._db.check("check_schedule", (since,))
         now, highest = server_time(row), row[3]
-        not_while_updating(row[2])
         if held is None:
+            self._db.before_reading()
             return self._begin(stream, highest, now)
         if self._feed.went_back(held.feed, highest):
             return Page(cursor=text or "", went_back=True)
         if self._feed.changed(held.feed, highest, row[4], now):
+            self._db.before_reading()
             return self._changes(stream, held, self._feed.news(held.feed, highest, now), now)
         found = self._hidden_changes(stream, held, now)
         if found is not None:
             return found
         if stream is Stream.APPOINTMENTS and (held.scan is not None or thorough):
+            self._db.before_reading()
             return self._scan_piece(held, now)
         return Page(cursor=text or "")
 
@@ -211,12 +212,14 @@ class ScheduleReader:
         known = day is not None and day.mark() == held.day and day.day == today
         if known and day is not None and self._clock.monotonic() < day.due:
             return None
+        self._db.before_reading()
         rows, seconds = self._db.timed("day_fingerprint", now.today)
         due = self._clock.monotonic() + seconds * FINGERPRINT_SHARE
         mark = (today, rows[0][0] or "0", rows[0][1] or "0")
         if mark == held.day:
             if known and day is not None:
-                day.due = due
+                for each in self._days.values():  # what fits one stream fits the other that knows the same
+                    each.due = due if each.mark() == mark else each.due
             elif int(mark[1]) == 0:
                 self._days[stream] = _Day(sums={}, day=today, due=due)
             else:

@@ -33,6 +33,7 @@ TABLES = (
 
 _LOCAL_NOW = "CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)"
 _UPDATING = "(SELECT ValueString FROM preference WHERE PrefName = 'UpdateInProgressOnComputerName' LIMIT 1)"
+CHECKS = ("check_schedule", "check_patients", "check_documents")
 _CRC = (
     "CRC32(CONCAT_WS('|', AptNum, PatNum, AptStatus, Confirmed, AptDateTime, Pattern, Op, ProvNum, ProvHyg, "
     "DateTimeArrived, DateTimeSeated, DateTimeDismissed))"
@@ -75,17 +76,16 @@ STATEMENTS: dict[str, str] = {
     "history_after": (
         "SELECT {history} FROM histappointment WHERE HistApptNum > %s ORDER BY HistApptNum LIMIT 500"
     ),
-    "history_since": (
-        "SELECT {history} FROM histappointment WHERE {history_stamp} >= %s AND HistApptNum NOT IN ({keys}) "
-        "ORDER BY {history_stamp} LIMIT 500"
+    "history_window": (
+        "SELECT HistApptNum, {history_stamp} FROM histappointment WHERE {history_stamp} >= %s "
+        "ORDER BY {history_stamp} LIMIT 3000"
     ),
-    "history_keys": "SELECT HistApptNum FROM histappointment WHERE {history_stamp} >= %s",
+    "history_by_key": "SELECT {history} FROM histappointment WHERE HistApptNum IN ({keys})",
     "log_after": "SELECT {log} FROM securitylog WHERE SecurityLogNum > %s ORDER BY SecurityLogNum LIMIT 500",
-    "log_since": (
-        "SELECT {log} FROM securitylog WHERE LogDateTime >= %s AND SecurityLogNum NOT IN ({keys}) "
-        "ORDER BY LogDateTime LIMIT 500"
+    "log_window": (
+        "SELECT SecurityLogNum, LogDateTime FROM securitylog WHERE LogDateTime >= %s ORDER BY LogDateTime LIMIT 3000"
     ),
-    "log_keys": "SELECT SecurityLogNum FROM securitylog WHERE LogDateTime >= %s",
+    "log_by_key": "SELECT {log} FROM securitylog WHERE SecurityLogNum IN ({keys})",
     # appointments
     "day_rows": (
         f"SELECT {{appointment}}, {_CRC} FROM appointment WHERE AptDateTime >= %s AND AptDateTime < %s"
@@ -231,7 +231,10 @@ def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, 
     )
     parts["tables"] = ", ".join(f"'{table}'" for table in TABLES)
     absent = {name: "{" + name + "}" for name in ("keys", "names")}
-    return {name: text.format(**parts, **absent) for name, text in STATEMENTS.items()}
+    made = {name: text.format(**parts, **absent) for name, text in STATEMENTS.items()}
+    # the same checks without a look at whether an update runs, see `Database.check`
+    soon = {f"{name}_soon": text.replace(_UPDATING, "''") for name, text in made.items() if name in CHECKS}
+    return made | soon
 
 
 def keys(values: Iterable[str]) -> str:
