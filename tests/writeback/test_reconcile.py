@@ -9,7 +9,10 @@ import pytest
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.errors import Unavailable
+from chartbridge.pms.manifest import SearchClaim
+from chartbridge.pms.registry import install
 from chartbridge.store import ledger, reconciliations
+from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import (
     Delivery,
     FindingKind,
@@ -20,6 +23,7 @@ from chartbridge.store.models import (
 )
 from chartbridge.writeback import mend, reconcile
 from tests.writeback.conftest import NOON, Office
+from tests.writeback.scripted_pms import scripted_registry
 
 
 def look(office: Office) -> Reconciliation:
@@ -82,6 +86,7 @@ def test_a_copy_a_misfiled_note_and_an_edited_one_are_told_apart(office: Office)
     run = look(office)
     assert found(run) == [
         (copied.pk, FindingKind.TWICE),
+        (misfiled.pk, FindingKind.MISSING),
         (misfiled.pk, FindingKind.WRONG_PATIENT),
         (edited.pk, FindingKind.CHANGED),
     ]
@@ -90,7 +95,11 @@ def test_a_copy_a_misfiled_note_and_an_edited_one_are_told_apart(office: Office)
         ["note 77", "1"],
     ]
     assert run.in_chart == 0
-    assert {row.seen for row in Writeback.objects.all()} == {Seen.SEEN}
+    misfiled.refresh_from_db()
+    assert (misfiled.seen, misfiled.reason_code) == (Seen.MISSING, "gone_since"), "it is not in its own chart"
+    look(office)
+    misfiled.refresh_from_db()
+    assert misfiled.seen == Seen.MISSING, "under another patient it is not seen"
 
 
 def test_what_is_not_written_is_counted_and_not_called_missing(office: Office) -> None:
@@ -146,5 +155,78 @@ def test_documents_and_verifications_are_looked_for_too(office: Office) -> None:
     office.settle()
     assert look(office).in_chart == Writeback.objects.count() == 2
     office.pms.records.clear()
-    assert {kind for _, kind in found(look(office))} == {FindingKind.MISSING}
+    note, mark = Writeback.objects.order_by("pk")
+    assert found(look(office)) == [(note.pk, FindingKind.MISSING), (mark.pk, FindingKind.CHANGED)]
+    mark.refresh_from_db()
+    assert mark.seen == Seen.SEEN, "a later verification may have taken its place: it is not written again"
     assert ledger.verify(office.practice.pk).whole
+
+
+def test_what_a_person_has_dealt_with_is_found_again_only_when_something_else_is_shown(
+    office: Office,
+) -> None:
+    copied, edited, gone = written(office)
+    by_marker = {record.marker: record for record in office.pms.records}
+    office.pms.records.append(replace(by_marker[copied.marker], number=77))
+    by_marker[edited.marker].text = f"Edited once. {edited.marker}"
+    office.pms.records.remove(by_marker[gone.marker])
+    every = [
+        (copied.pk, FindingKind.TWICE),
+        (edited.pk, FindingKind.CHANGED),
+        (gone.pk, FindingKind.MISSING),
+    ]
+    run = look(office)
+    assert found(run) == every
+    assert found(look(office)) == every, "nobody has dealt with them"
+    ids = [each.pk for each in reconciliations.findings(run.pk)]
+    reconciliations.decide(ids, "known", "mary@example.com", office.clock.now())
+    run = look(office)
+    assert found(run) == [(gone.pk, FindingKind.MISSING)], (
+        "what is missing stands until it is written or dismissed"
+    )
+    assert run.in_chart == 2
+    office.pms.records.append(replace(by_marker[copied.marker], number=78))
+    by_marker[edited.marker].text = f"Edited twice. {edited.marker}"
+    assert found(look(office)) == every
+
+
+def test_what_could_only_be_written_the_next_day_is_looked_at_with_that_day(office: Office) -> None:
+    office.change(writing_on=False)
+    row = office.enqueue()[0]
+    run = look(office)
+    assert (run.looked, run.not_written) == (0, 1)
+    office.clock.advance(24 * 3600)
+    office.change(writing_on=True)
+    mend.free_after_setting(office.connection.pk, "mary@example.com", clock=office.clock)
+    office.settle()
+    office.pms.records.clear()
+    run = reconcile.whole_day(office.practice.pk, NOON.date() + timedelta(days=1), office.live, office.clock)
+    assert found(run) == [(row.pk, FindingKind.MISSING)]
+
+
+def test_two_processes_that_look_at_the_same_day_count_each_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "AT_ONCE", 2)
+    written(office, 5)
+    run = reconcile.begin(office.practice.pk, NOON.date(), "mary@example.com", clock=office.clock)
+    quick = reconcile.Reconciler(office.live, office.clock)
+
+    def meanwhile() -> None:
+        office.pms.looking = lambda: None
+        assert quick()
+
+    office.pms.looking = meanwhile
+    while reconcile.go_on(run, office.live, office.clock):
+        run.refresh_from_db()
+    run.refresh_from_db()
+    assert (run.looked, run.in_chart, run.total) == (5, 5, 5)
+
+
+def test_a_pms_that_can_only_be_looked_at_says_that_not_all_charts_were_searched(office: Office) -> None:
+    first, *_ = written(office)
+    office.pms.records.pop(0)
+    install(scripted_registry(office.pms, replace(office.manifest, search=SearchClaim())))
+    run = reconcile.whole_day(office.practice.pk, NOON.date(), LiveConnectors(office.clock), office.clock)
+    assert not run.everywhere
+    assert found(run) == [(first.pk, FindingKind.MISSING)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries
@@ -37,11 +37,13 @@ class Looked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What was found about one writeback. `records` are (record, patient) of all that carry its marker."""
+    """What was found about one writeback. `records` are (record, patient) of all that carry its marker; `shown` is a
+    hash of what is not as written."""
 
     writeback_id: int
     kind: FindingKind
     records: tuple[tuple[str, str], ...]
+    shown: str
 
 
 def begin(practice_id: int, day: date, who: str, now: datetime) -> Reconciliation:
@@ -79,10 +81,28 @@ def piece(run: Reconciliation, limit: int) -> list[Looked]:
     return [Looked(row=held[pk], record=record, text_hash=kept) for pk, record, kept in told if pk in held]
 
 
+def decided(writeback_ids: Sequence[int]) -> set[tuple[int, str, str]]:
+    """Return what people have dealt with of these writebacks: (writeback, kind, what was shown). What is missing is
+    not among it: it stands in the failure desk until it is written or dismissed."""
+    rows = ReconciliationFinding.objects.filter(writeback_id__in=writeback_ids).exclude(decision="")
+    rows = rows.exclude(kind=FindingKind.MISSING)
+    return set(rows.values_list("writeback_id", "kind", "shown"))
+
+
 def keep(
     run: Reconciliation, looked: Sequence[Looked], found: Sequence[Found], *, in_chart: int, everywhere: bool
-) -> None:
-    """Keep what a piece brought; inside a transaction."""
+) -> bool:
+    """Keep what a piece brought; inside a transaction. False where another process has come further meanwhile."""
+    mine = Reconciliation.objects.filter(pk=run.pk, after=run.after, finished_at=None)
+    kept = mine.update(
+        after=max((each.row.id for each in looked), default=run.after),
+        looked=F("looked") + len(looked),
+        in_chart=F("in_chart") + in_chart,
+        everywhere=run.everywhere and everywhere,
+        error="",
+    )
+    if not kept:
+        return False
     ReconciliationFinding.objects.bulk_create(
         [
             ReconciliationFinding(
@@ -90,17 +110,13 @@ def keep(
                 writeback_id=each.writeback_id,
                 kind=each.kind,
                 records=[list(r) for r in each.records],
+                shown=each.shown,
             )
             for each in found
         ],
         ignore_conflicts=True,
     )
-    run.after = max((each.row.id for each in looked), default=run.after)
-    run.looked += len(looked)
-    run.in_chart += in_chart
-    run.everywhere = run.everywhere and everywhere
-    run.error = ""
-    run.save(update_fields=["after", "looked", "in_chart", "everywhere", "error"])
+    return True
 
 
 def say_why(run: Reconciliation, sentence: str) -> None:
@@ -110,7 +126,7 @@ def say_why(run: Reconciliation, sentence: str) -> None:
 
 def finish(run: Reconciliation, now: datetime) -> None:
     """End a look."""
-    Reconciliation.objects.filter(pk=run.pk).update(finished_at=now, total=run.looked)
+    Reconciliation.objects.filter(pk=run.pk, finished_at=None).update(finished_at=now, total=F("looked"))
 
 
 def findings(run_id: int) -> list[ReconciliationFinding]:
@@ -142,18 +158,18 @@ def decide(finding_ids: Sequence[int], decision: str, who: str, now: datetime) -
 
 
 def _of_day(practice_id: int, day: date) -> QuerySet[Writeback]:
-    """What came in on that day of the practice's calendar and was meant for the chart."""
+    """What came in on that day of the practice's calendar, or was written on it, and was meant for the chart.
+
+    Both: what came in at the evening and could only be written the next morning is looked at with the next day.
+    """
     zone = ZoneInfo(Practice.objects.values_list("time_zone", flat=True).get(pk=practice_id))
     begin = datetime.combine(day, time(), tzinfo=zone)
     end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    came_in = Q(created_at__gte=begin, created_at__lt=end)
+    written = Q(taken_at__gte=begin, taken_at__lt=end)
     waits_for_import = Q(delivery=Delivery.TAKEN, seen=Seen.OWED, reason_code="waiting_for_import")
     return (
-        Writeback.objects.filter(
-            practice_id=practice_id,
-            activity__accepted_at__gte=begin,
-            activity__accepted_at__lt=end,
-            command__in=PROVEN,
-        )
+        Writeback.objects.filter(came_in | written, practice_id=practice_id, command__in=PROVEN)
         .exclude(delivery__in=[Delivery.SKIPPED, Delivery.RETRACTED])
         .exclude(waits_for_import)
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import cast
 
 from chartbridge.domain.clock import Clock
 from chartbridge.domain.marker import markers_in
 from chartbridge.domain.text import same_text
-from chartbridge.pms.commands import AddDocument, AddNote, Receipt, Sought
+from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, Sought
 from chartbridge.pms.connector import Connector, Searches
 from chartbridge.pms.errors import PmsError
 from chartbridge.store import deliveries, ledger, reconciliations
@@ -32,6 +33,9 @@ from chartbridge.writeback.states import Event, allows, state_of
 WHO = "chartbridge"
 AT_ONCE = 200
 REST_S = 30.0
+CLOCKS_AGREE = timedelta(hours=1)
+"""So much earlier than ours the PMS's own clock may stamp a record."""
+SEARCHABLE = frozenset({CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT})
 
 
 class CannotReconcile(Exception):
@@ -49,17 +53,33 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
     if not looked:
         reconciliations.finish(run, clock.now())
         return False
-    of_connection: dict[int, list[Looked]] = defaultdict(list)
-    for each in looked:
-        if each.row.connection_id:
-            of_connection[each.row.connection_id].append(each)
-    for connection_id, mine in of_connection.items():
-        try:
-            _piece(run, connection_id, mine, live, clock)
-        except PmsError as error:
-            reconciliations.say_why(run, error.safe_message)
-            raise CannotReconcile(error.safe_message) from None
+    try:
+        brought = [_piece(connection_id, mine, live, clock) for connection_id, mine in _by_connection(looked)]
+    except PmsError as error:
+        reconciliations.say_why(run, error.safe_message)
+        raise CannotReconcile(error.safe_message) from None
+    found = [each for piece in brought for each in piece.found]
+    wrong = {each.writeback_id for each in found}
+    with ledger.turn(run.practice_id):
+        if reconciliations.keep(
+            run,
+            looked,
+            found,
+            in_chart=sum(1 for each in looked if each.row.id not in wrong),
+            everywhere=all(piece.everywhere for piece in brought),
+        ):
+            changes = [each for piece in brought for each in piece.changes]
+            deliveries.apply(run.practice_id, changes, who=WHO, at=clock.now())
     return True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Brought:
+    """What asking one PMS about a piece brought."""
+
+    found: list[Found]
+    changes: list[Change]
+    everywhere: bool
 
 
 class Reconciler:
@@ -97,25 +117,31 @@ def whole_day(
     return run
 
 
-def _piece(
-    run: Reconciliation, connection_id: int, looked: Sequence[Looked], live: LiveConnectors, clock: Clock
-) -> None:
+def _by_connection(looked: Sequence[Looked]) -> list[tuple[int, list[Looked]]]:
+    groups: dict[int, list[Looked]] = defaultdict(list)
+    for each in looked:
+        if each.row.connection_id:
+            groups[each.row.connection_id].append(each)
+    return list(groups.items())
+
+
+def _piece(connection_id: int, looked: Sequence[Looked], live: LiveConnectors, clock: Clock) -> _Brought:
     link = Connection.objects.get(pk=connection_id)
     desk, connector = read_desk(connection_id), live.of(link)
     receipts, everywhere = _ask(connector, desk, looked)
     found: list[Found] = []
     changes: list[Change] = []
-    in_chart = 0
     for each in looked:
         mine = receipts.get(each.row.id, ())
-        kinds = _judged(each, mine)
-        in_chart += not kinds
-        records = tuple((receipt.record, receipt.patient_key) for receipt in mine)
-        found += [Found(writeback_id=each.row.id, kind=kind, records=records) for kind in kinds]
-        changes += _moves(each, desk, missing=FindingKind.MISSING in kinds, clock=clock)
-    with ledger.turn(run.practice_id):
-        deliveries.apply(run.practice_id, changes, who=WHO, at=clock.now())
-        reconciliations.keep(run, looked, found, in_chart=in_chart, everywhere=everywhere)
+        found += _found(each, mine)
+        changes += _moves(each, desk, there=bool(_in_place(each, mine)), clock=clock)
+    return _Brought(found=_undecided(found), changes=changes, everywhere=everywhere)
+
+
+def _undecided(found: Sequence[Found]) -> list[Found]:
+    """Without what people have dealt with, as long as the PMS still shows the same."""
+    known = reconciliations.decided([each.writeback_id for each in found])
+    return [each for each in found if (each.writeback_id, each.kind, each.shown) not in known]
 
 
 def _ask(
@@ -123,14 +149,14 @@ def _ask(
 ) -> tuple[Mapping[int, Sequence[Receipt]], bool]:
     """Every record of each writeback, by its number; and whether all charts were searched."""
     receipts: dict[int, list[Receipt]] = defaultdict(list)
-    everywhere = True
     left = list(looked)
     commands = connector.manifest.search.commands
     searched = [each for each in looked if each.row.command in commands]
+    everywhere = not any(each.row.command in SEARCHABLE - commands for each in looked)
     if searched:
-        since = min(each.row.taken_at or each.row.created_at for each in searched)
+        since = min(each.row.taken_at or each.row.created_at for each in searched) - CLOCKS_AGREE
         finds = cast(Searches, connector).find([_sought(each, desk) for each in searched], since)
-        everywhere = finds.everyone
+        everywhere = everywhere and finds.everyone
         of_marker = {each.row.marker: each.row.id for each in searched}
         for receipt in finds.records:
             for marker in set(markers_in(receipt.text)) & of_marker.keys():
@@ -150,31 +176,70 @@ def _sought(each: Looked, desk: Desk) -> Sought:
     return Sought(command=command, record=each.record)
 
 
-def _judged(each: Looked, receipts: Sequence[Receipt]) -> list[FindingKind]:
+def _found(each: Looked, receipts: Sequence[Receipt]) -> list[Found]:
     """What is not as it was written; nothing where all is well."""
-    row = each.row
-    if not receipts:
-        return [FindingKind.MISSING]
-    kinds = [FindingKind.TWICE] if len({receipt.record for receipt in receipts}) > 1 else []
-    if any(receipt.patient_key and receipt.patient_key != row.patient_key for receipt in receipts):
-        kinds.append(FindingKind.WRONG_PATIENT)
-    if not kinds and not any(_as_written(each, receipt) for receipt in receipts):
-        kinds.append(FindingKind.CHANGED)
+    records = tuple((receipt.record, receipt.patient_key) for receipt in receipts)
+    return [
+        Found(writeback_id=each.row.id, kind=kind, records=records, shown=_hash(shown))
+        for kind, shown in _judged(each, receipts)
+    ]
+
+
+def _judged(each: Looked, receipts: Sequence[Receipt]) -> list[tuple[FindingKind, str]]:
+    """Each kind of difference, with what makes it this one and no other."""
+    mine = _in_place(each, receipts)
+    elsewhere = [receipt for receipt in receipts if receipt not in mine]
+    kinds: list[tuple[FindingKind, str]] = []
+    if not mine and _may_be_missing(each):
+        kinds.append((_absent(each), str(each.row.attempts)))
+    if len({receipt.record for receipt in mine}) > 1:
+        kinds.append((FindingKind.TWICE, _named(mine)))
+    if elsewhere:
+        kinds.append((FindingKind.WRONG_PATIENT, _named(elsewhere)))
+    if mine and not any(_as_written(each, receipt) for receipt in mine):
+        kinds.append((FindingKind.CHANGED, mine[0].text))
     return kinds
+
+
+def _in_place(each: Looked, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """What stands under the patient for whom it was written."""
+    return [receipt for receipt in receipts if receipt.patient_key in ("", each.row.patient_key)]
+
+
+def _may_be_missing(each: Looked) -> bool:
+    """What was taken just now may still appear: reading it back says so if it does not."""
+    return each.row.seen != Seen.OWED
+
+
+def _absent(each: Looked) -> FindingKind:
+    """A later verification takes the place of an earlier one: to write that again would be wrong."""
+    verification = each.row.command == CommandKind.MARK_INSURANCE_VERIFIED
+    return FindingKind.CHANGED if verification else FindingKind.MISSING
+
+
+def _named(receipts: Sequence[Receipt]) -> str:
+    return "|".join(sorted(f"{receipt.record} {receipt.patient_key}" for receipt in receipts))
 
 
 def _as_written(each: Looked, receipt: Receipt) -> bool:
     if receipt.handed_over or not receipt.text or same_text(each.row.text, receipt.text):
         return True
-    return hashlib.sha256(receipt.text.encode("utf-8", "replace")).hexdigest() == each.text_hash
+    if each.row.command == CommandKind.MARK_INSURANCE_VERIFIED:
+        return True  # the PMS moves such a note into its history
+    return _hash(receipt.text) == each.text_hash
 
 
-def _moves(each: Looked, desk: Desk, *, missing: bool, clock: Clock) -> list[Change]:
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _moves(each: Looked, desk: Desk, *, there: bool, clock: Clock) -> list[Change]:
     """What was in the chart and is not any more goes to the failure desk; what has come back leaves it."""
     row = each.row
-    if missing and allows(state_of(row), Event.VANISH):
+    gone = not there and _absent(each) is FindingKind.MISSING
+    if gone and allows(state_of(row), Event.VANISH):
         fields = {"reason_code": "gone_since", "reason": sentence("gone_since", pms=desk.pms)}
         return [change(row, Event.VANISH, fields=fields)]
-    if not missing and row.seen == Seen.MISSING:
+    if there and row.seen == Seen.MISSING:
         return [change(row, Event.SEE, fields={"reason_code": "", "reason": "", "seen_at": clock.now()})]
     return []

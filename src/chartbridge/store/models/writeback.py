@@ -81,6 +81,8 @@ class Writeback(models.Model):
             models.Index(fields=["practice", "delivery", "-id"], name="writeback_list"),
             models.Index(fields=["practice", "patient_key", "-id"], name="writeback_timeline"),
             models.Index(fields=["connection", "seen", "delivery"], name="writeback_owed"),
+            models.Index(fields=["practice", "created_at"], name="writeback_made"),
+            models.Index(fields=["practice", "taken_at"], name="writeback_taken"),
         ]
 
 
