@@ -135,14 +135,21 @@ def findings(run_id: int) -> list[ReconciliationFinding]:
     return list(rows.order_by("id"))
 
 
+def newest_finished(practice_id: int) -> Reconciliation | None:
+    """Return the newest look that is over."""
+    rows = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
+    return rows.order_by("-id").first()
+
+
 def open_findings(practice_id: int) -> int:
     """Count what the newest look found and nobody has dealt with."""
-    last = (
-        Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
-        .order_by("-id")
-        .first()
-    )
+    last = newest_finished(practice_id)
     return ReconciliationFinding.objects.filter(run=last, decision="").count() if last else 0
+
+
+def undecided(run_id: int) -> int:
+    """Count what a look found and nobody has dealt with."""
+    return ReconciliationFinding.objects.filter(run_id=run_id, decision="").count()
 
 
 def finding(practice_id: int, finding_id: int) -> ReconciliationFinding | None:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from chartbridge.web import changes, compose, files, flow, frame, health, live, patient, patients, writebacks
+from chartbridge.web import (
+    changes,
+    compose,
+    files,
+    flow,
+    frame,
+    health,
+    live,
+    patient,
+    patients,
+    reconciliation,
+    undo,
+    writebacks,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="flow"), name="home"),
@@ -34,6 +47,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("writebacks/", writebacks.page, name="writebacks"),
     path("writebacks/list/", writebacks.rows, name="writebacks-list"),
     path("writebacks/act/", writebacks.act, name="writebacks-act"),
+    path("writebacks/reconciliation/", reconciliation.page, name="reconciliation"),
+    path("writebacks/reconciliation/state/", reconciliation.state, name="reconciliation-state"),
+    path("writebacks/reconciliation/start/", reconciliation.start, name="reconciliation-start"),
+    path("writebacks/reconciliation/decide/", reconciliation.decide, name="reconciliation-decide"),
+    path("writebacks/undo/", undo.page, name="undo"),
+    path("writebacks/undo/dry-run/", undo.dry_run, name="undo-dry-run"),
+    path("writebacks/undo/do/", undo.undo, name="undo-do"),
     path("health/", health.page, name="health"),
     path("health/state/", health.state, name="health-state"),
     path("health/resume/", health.resume, name="health-resume"),

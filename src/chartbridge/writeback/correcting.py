@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.marker import new_marker
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import bad_days, deliveries
+from chartbridge.store import bad_days, deliveries, ledger
 from chartbridge.store.deliveries import Row
-from chartbridge.store.desk import Desk
-from chartbridge.store.models import Writeback
+from chartbridge.store.desk import Desk, read_desk
+from chartbridge.store.models import FindingKind, ReconciliationFinding, Writeback
+from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.rules import Case, judge
 from chartbridge.writeback.states import NEW, Event, move
 
@@ -54,6 +55,24 @@ def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> 
         made.append(_correction(desk, each, known.get(each.patient_key), now))
     deliveries.add(desk.practice_id, made, who=who, at=now)
     return len(made)
+
+
+def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> int:
+    """Correct a finding: the second record, and what stands under another patient. Returns how many."""
+    first = found.writeback
+    if first.connection_id is None:
+        return 0
+    with ledger.turn(first.practice_id):
+        [row] = deliveries.rows_of(first.practice_id, [first.pk])
+        desk = read_desk(first.connection_id)
+        those = [
+            ToCorrect(row=row, record=record, patient_key=patient)
+            for record, patient in found.records
+            if patient != first.patient_key or (found.kind == FindingKind.TWICE and record != first.record)
+        ]
+        made = correct(desk, those, who, now)
+    wake(first.connection_id, Lane.WRITE)
+    return made
 
 
 def _correction(desk: Desk, each: ToCorrect, patient: bool | None, now: datetime) -> tuple[Writeback, Event]:

@@ -24,7 +24,7 @@ from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.correcting import ToCorrect, correct, text_of
 from chartbridge.writeback.enqueue import UnknownAppointment, enqueue_status_move
-from chartbridge.writeback.rules import APPOINTMENT_STATUS
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
 
@@ -56,6 +56,11 @@ class Step:
     record: str
     way: Way
     example: str = ""
+
+    @property
+    def label(self) -> str:
+        """What its type is called."""
+        return kind_label(self.row.kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -64,6 +64,8 @@ AUDIT_GROUPS: dict[str, Words] = {
     "document": _("Documents"),
     "flow": _("Patient Flow"),
     "drift": _("Changes in the PMS"),
+    "reconciliation": _("Reconciliation"),
+    "undo": _("Undoing"),
     "store": _("Chartbridge's own data"),
 }
 """First part of an audit entry's code → the filter's words."""
@@ -72,6 +74,12 @@ _AUDIT: dict[str, Words] = {
     "connection.saved": _("Changed the PMS connection"),
     "connection.tested": _("Tested the PMS connection"),
     "connection.switched": _("Switched the PMS connection on or off"),
+    "reconciliation.viewed": _("Looked at the reconciliation"),
+    "reconciliation.begun": _("Looked for a day in the PMS"),
+    "reconciliation.known": _("Said that a difference may stay"),
+    "reconciliation.mended": _("Mended a difference"),
+    "undo.tried": _("Tried out an undo"),
+    "undo.done": _("Undid what a setting wrote"),
     "people.added": _("Added somebody"),
     "people.role": _("Changed somebody's role"),
     "people.removed": _("Removed somebody"),

@@ -1,0 +1,191 @@
+"""The Reconciliation page: whether the chart shows a day's activities as they were written, and what mends it.
+
+Must not be in it: asking the PMS (the engine goes on with what is begun here).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from chartbridge.domain.clock import SystemClock
+from chartbridge.store import reconciliations
+from chartbridge.store.models import FindingKind, Reconciliation, ReconciliationFinding, Role
+from chartbridge.store.writebacks import names_of
+from chartbridge.web.access import StaffRequest, needs
+from chartbridge.web.audit import audit
+from chartbridge.web.toasts import with_toast
+from chartbridge.writeback import correcting, mend, reconcile
+from chartbridge.writeback.rules import kind_label
+
+HISTORY = 14
+KINDS: dict[str, tuple[str | Promise, str | Promise, str]] = {
+    FindingKind.MISSING: (
+        gettext_lazy("Not in the chart"),
+        gettext_lazy("It was written and is not there any more."),
+        "circle-x",
+    ),
+    FindingKind.TWICE: (
+        gettext_lazy("There more than once"),
+        gettext_lazy("The chart shows it more than once."),
+        "copy",
+    ),
+    FindingKind.WRONG_PATIENT: (
+        gettext_lazy("Under another patient"),
+        gettext_lazy("The chart shows it under another patient's number."),
+        "user-x",
+    ),
+    FindingKind.CHANGED: (
+        gettext_lazy("Changed since"),
+        gettext_lazy("Somebody has changed the text in the PMS."),
+        "pencil",
+    ),
+}
+FIXES: dict[str, str | Promise] = {
+    FindingKind.MISSING: gettext_lazy("Write again"),
+    FindingKind.TWICE: gettext_lazy("Correct the second"),
+    FindingKind.WRONG_PATIENT: gettext_lazy("Correct it there"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One finding as it is shown."""
+
+    finding: ReconciliationFinding
+    label: str | Promise
+    title: str | Promise
+    sentence: str | Promise
+    icon: str
+    name: str
+    fix: str | Promise
+
+
+@require_GET
+@needs(Role.READ_ONLY)
+def page(request: StaffRequest) -> HttpResponse:
+    """The page."""
+    audit(request, "reconciliation.viewed")
+    return render(request, "web/proving/reconciliation.html", _context(request))
+
+
+@require_GET
+@needs(Role.READ_ONLY)
+def state(request: StaffRequest) -> HttpResponse:
+    """What moves: how far a look is, and what it has found."""
+    return render(request, "web/proving/reconciliation_state.html", _context(request))
+
+
+@require_POST
+@needs(Role.FRONT_DESK)
+def start(request: StaffRequest) -> HttpResponse:
+    """Begin a look at a day; the engine goes on with it."""
+    day = _day(request.POST.get("day", "")) or _today(request)
+    if day > _today(request):
+        answer = render(request, "web/proving/reconciliation_state.html", _context(request))
+        return with_toast(request, answer, _("That day is still to come."), error=True)
+    reconcile.begin(request.practice.pk, day, request.user.email, clock=SystemClock())
+    audit(request, "reconciliation.begun", day=day.isoformat())
+    return render(request, "web/proving/reconciliation_state.html", _context(request))
+
+
+@require_POST
+@needs(Role.FRONT_DESK)
+def decide(request: StaffRequest) -> HttpResponse:
+    """Mend one finding or all alike, or say that they are known."""
+    said, bad = _decided(request)
+    answer = render(request, "web/proving/reconciliation_state.html", _context(request))
+    return with_toast(request, answer, said, error=bad)
+
+
+def _decided(request: StaffRequest) -> tuple[str, bool]:
+    chosen = [int(each) for each in request.POST.getlist("finding") if each.isdecimal()]
+    found = [
+        each
+        for each in (reconciliations.finding(request.practice.pk, number) for number in chosen)
+        if each and not each.decision
+    ]
+    if not found:
+        return _("Somebody has already dealt with it."), True
+    what, now = request.POST.get("do", ""), timezone.now()
+    who = request.user.email
+    if what == "known":
+        reconciliations.decide([each.pk for each in found], "known", who, now)
+        audit(request, "reconciliation.known", count=len(found))
+        return _("Kept as it is in the PMS."), False
+    count = _mended(request, found, who, now)
+    audit(request, "reconciliation.mended", count=count)
+    if not count:
+        return _("Nothing was sent: it is on its way already, or the cause is still there."), True
+    reconciliations.decide([each.pk for each in found], "mended", who, now)
+    return ngettext("%(n)d is on its way.", "%(n)d are on their way.", count) % {"n": count}, False
+
+
+def _mended(request: StaffRequest, found: list[ReconciliationFinding], who: str, now: datetime) -> int:
+    missing = [each.writeback_id for each in found if each.kind == FindingKind.MISSING]
+    count = mend.retry(request.practice.pk, missing, who) if missing else 0
+    for each in found:
+        if each.kind in (FindingKind.TWICE, FindingKind.WRONG_PATIENT):
+            count += correcting.correct_finding(each, who, now)
+    return count
+
+
+def _context(request: StaffRequest) -> dict[str, object]:
+    runs = reconciliations.newest(request.practice.pk, HISTORY)
+    run = runs[0] if runs else None
+    lines = _lines(run) if run else []
+    undecided = [line for line in lines if not line.finding.decision]
+    alike = {
+        kind: [line.finding.pk for line in undecided if line.finding.kind == kind]
+        for kind in FIXES
+        if sum(line.finding.kind == kind for line in undecided) > 1
+    }
+    return {
+        "run": run,
+        "running": run is not None and run.finished_at is None,
+        "lines": lines,
+        "undecided": len(undecided),
+        "alike": [(KINDS[kind][0], FIXES[kind], numbers) for kind, numbers in alike.items()],
+        "history": [(each, reconciliations.undecided(each.pk)) for each in runs[1:]],
+        "today": _today(request),
+        "percent": round(100 * run.looked / run.total) if run and run.total else 0,
+        "can_work": request.membership.role != Role.READ_ONLY,
+        "can_manage": request.membership.role in (Role.OWNER, Role.MANAGER),
+    }
+
+
+def _lines(run: Reconciliation) -> list[Line]:
+    found = reconciliations.findings(run.pk)
+    names = names_of([each.writeback for each in found])
+    return [
+        Line(
+            finding=each,
+            label=kind_label(each.writeback.kind),
+            title=KINDS[each.kind][0],
+            sentence=KINDS[each.kind][1],
+            icon=KINDS[each.kind][2],
+            name=names.get(each.writeback_id, ""),
+            fix=FIXES.get(each.kind, ""),
+        )
+        for each in found
+    ]
+
+
+def _today(request: StaffRequest) -> date:
+    return timezone.now().astimezone(ZoneInfo(request.practice.time_zone)).date()
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

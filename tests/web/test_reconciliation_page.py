@@ -1,0 +1,183 @@
+"""The Reconciliation page: green or a list with fixes; and Undo a bad day: first what would happen, then doing it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser
+
+from chartbridge.domain.activities import ActivityKind
+from chartbridge.store.models import (
+    Delivery,
+    FindingKind,
+    MirrorPatient,
+    Reconciliation,
+    ReconciliationFinding,
+    Role,
+    Seen,
+    Writeback,
+)
+from tests.conftest import LiveHub
+from tests.web.conftest import SignIn
+from tests.web.day import Day, a_day, a_writeback, an_activity
+from tests.web.test_working_pages_look import SIZES
+
+NOTE = ActivityKind.PATIENT_NOTE
+
+
+def a_written_note(day: Day, patient: str = "11", **given: object) -> Writeback:
+    return a_writeback(
+        day, an_activity(day, patient, NOTE, "Prefers mornings."), Delivery.TAKEN, Seen.SEEN,
+        **{"record": "commlog 4711", "command": "add_note", "attempts": 1, **given},
+    )  # fmt: skip
+
+
+def a_run(day: Day, *kinds: FindingKind, finished: bool = True) -> Reconciliation:
+    now = timezone.now()
+    run = Reconciliation.objects.create(
+        practice=day.practice, day=date(2026, 11, 24), who="chartbridge", started_at=now, total=5, looked=5,
+        in_chart=5 - len(kinds), finished_at=now if finished else None,
+    )  # fmt: skip
+    for kind in kinds:
+        ReconciliationFinding.objects.create(
+            run=run,
+            writeback=a_written_note(day),
+            kind=kind,
+            records=[["commlog 4711", "11"], ["commlog 5000", "13"]],
+        )
+    return run
+
+
+def test_before_the_first_look_the_page_says_what_will_be_there(day: Day, desk: Client) -> None:
+    assert "No look yet" in desk.get("/writebacks/reconciliation/").content.decode()
+
+
+def test_a_good_day_is_one_green_line(day: Day, desk: Client) -> None:
+    a_run(day)
+    html = desk.get("/writebacks/reconciliation/").content.decode()
+    assert "All 5 of Tuesday, November 24 are in the chart as they were written." in html
+    assert 'id="finding-' not in html
+
+
+def test_a_look_is_begun_and_shows_how_far_it_is(day: Day, desk: Client) -> None:
+    html = desk.post("/writebacks/reconciliation/start/", {"day": "2026-11-24"}).content.decode()
+    run = Reconciliation.objects.get()
+    assert (run.day, run.who, run.finished_at) == (date(2026, 11, 24), "front_desk@example.com", None)
+    assert "Looking at Tuesday, November 24" in html
+    assert "<progress" in html
+    tomorrow = (timezone.now() + timedelta(days=2)).date().isoformat()
+    assert (
+        "still to come" in desk.post("/writebacks/reconciliation/start/", {"day": tomorrow}).content.decode()
+    )
+
+
+def test_what_is_missing_is_written_again_and_what_may_stay_is_kept(day: Day, desk: Client) -> None:
+    run = a_run(day, FindingKind.MISSING, FindingKind.CHANGED)
+    missing, changed = run.findings.order_by("pk")
+    Writeback.objects.filter(pk=missing.writeback_id).update(seen=Seen.MISSING, reason_code="gone_since")
+    html = desk.post(
+        "/writebacks/reconciliation/decide/", {"do": "mend", "finding": missing.pk}
+    ).content.decode()
+    assert "1 is on its way" in html
+    missing.writeback.refresh_from_db()
+    assert missing.writeback.delivery == Delivery.UNCERTAIN, "it is looked for once more, never sent blindly"
+    desk.post("/writebacks/reconciliation/decide/", {"do": "known", "finding": changed.pk})
+    assert set(run.findings.values_list("decision", flat=True)) == {"mended", "known"}
+    again = desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": missing.pk})
+    assert "already dealt with" in again.content.decode()
+
+
+@pytest.mark.parametrize("kind", [FindingKind.TWICE, FindingKind.WRONG_PATIENT])
+def test_a_copy_is_corrected_where_it_stands_once(day: Day, desk: Client, kind: FindingKind) -> None:
+    found = a_run(day, kind).findings.get()
+    desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": found.pk})
+    ReconciliationFinding.objects.update(decision="")
+    desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": found.pk})
+    correction = Writeback.objects.get(corrects=found.writeback)
+    assert correction.patient_key == "13"
+    assert "commlog 5000" in correction.text
+    assert found.writeback.marker == "" or found.writeback.marker not in correction.text
+
+
+def test_the_health_page_says_how_the_last_night_was(day: Day, desk: Client) -> None:
+    a_run(day)
+    assert "Tuesday, November 24: 5 of 5 are in the chart" in desk.get("/health/").content.decode()
+    a_run(day, FindingKind.TWICE)
+    assert "1 not as written" in desk.get("/health/").content.decode()
+
+
+def test_who_may_only_read_mends_nothing(day: Day, sign_in: SignIn) -> None:
+    found = a_run(day, FindingKind.TWICE).findings.get()
+    reader = sign_in(Role.READ_ONLY)
+    assert "Correct the second" not in reader.get("/writebacks/reconciliation/").content.decode()
+    answer = reader.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": found.pk})
+    assert answer.status_code == 403
+
+
+def test_another_practices_finding_is_nobodys(day: Day, desk: Client) -> None:
+    run = a_run(day, FindingKind.TWICE)
+    other = a_day(type(day.practice).objects.create(name="Oak Dental"))
+    Reconciliation.objects.filter(pk=run.pk).update(practice=other.practice)
+    desk.post("/writebacks/reconciliation/decide/", {"do": "known", "finding": run.findings.get().pk})
+    assert run.findings.get().decision == ""
+
+
+def test_an_undo_shows_first_and_acts_then(day: Day, sign_in: SignIn) -> None:
+    manager = sign_in(Role.MANAGER)
+    a_written_note(day, created_at=timezone.now(), sent_type="300")
+    waiting = a_writeback(day, an_activity(day, "12", NOTE, "Later"), Delivery.QUEUED, command="add_note")
+    assert "Nothing chosen yet" in manager.get("/writebacks/undo/").content.decode()
+    asked = {"from": "2000-01-01T00:00", "to": "2100-01-01T00:00"}
+    html = manager.post("/writebacks/undo/dry-run/", asked).content.decode()
+    assert "2 would be undone" in html
+    assert "Please disregard it" in html
+    assert not Writeback.objects.filter(corrects__isnull=False).exists()
+    html = manager.post("/writebacks/undo/do/", asked).content.decode()
+    assert "2 undone" in html
+    assert Writeback.objects.filter(corrects__isnull=False).count() == 1
+    waiting.refresh_from_db()
+    assert waiting.delivery == Delivery.RETRACTED
+    again = manager.post("/writebacks/undo/do/", asked).content.decode()
+    assert "corrected already" in again
+    assert Writeback.objects.filter(corrects__isnull=False).count() == 1
+
+
+def test_an_undo_needs_a_time_and_a_manager(day: Day, sign_in: SignIn) -> None:
+    manager = sign_in(Role.MANAGER)
+    for asked in ({}, {"from": "x", "to": "y"}, {"from": "2026-02-02T10:00", "to": "2026-02-01T10:00"}):
+        assert "from when to when" in manager.post("/writebacks/undo/dry-run/", asked).content.decode()
+    assert sign_in(Role.FRONT_DESK).get("/writebacks/undo/").status_code == 403
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_both_pages_can_be_used_by_everybody(
+    live_hub: LiveHub, browser: Browser, size: str, colours: str
+) -> None:
+    day = a_day(live_hub.practice)
+    a_run(day)
+    a_run(day, *FindingKind, FindingKind.TWICE)
+    MirrorPatient.objects.filter(key="11").update(last_name="Van der Berg-Montgomery-Wolkenstein")
+    context = browser.new_context(viewport=SIZES[size], color_scheme=colours)  # type: ignore[arg-type]
+    page = context.new_page()
+    live_hub.sign_in(page)
+    found = []
+    for address in ("/writebacks/reconciliation/", "/writebacks/undo/"):
+        page.goto(live_hub.url + address)
+        if address.endswith("undo/"):
+            page.fill("#undo-from", "2000-01-01T00:00")
+            page.get_by_role("button", name="Show what would happen").click()
+            page.get_by_role("heading", name="would be undone").wait_for()
+        found += [
+            (address, each["id"], [node["target"] for node in each["nodes"]][:3])
+            for each in Axe().run(page)["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            found.append((address, "scrolls sideways", []))
+    context.close()
+    assert found == []
