@@ -35,7 +35,9 @@ BETWEEN_SCANS_S = 2500  # more than any stream lets pass: the scan is over befor
 def run(part: Part, maria: MariaDb, engine: str, sizes: Sizes) -> None:
     """Both sizes of practice on this engine, in turn, and dlt on the big one."""
     hubs = [_copy(practice.synced_hub(maria, engine, size)) for size in (sizes.small, sizes.big)]
-    small, big = (_measure(hub, maria, runs=sizes.idle_runs) for hub in hubs)
+    # In turn, so that what else the machine does meets both sizes alike.
+    turns = [[_measure(hub, maria, runs=1) for hub in hubs] for _ in range(sizes.idle_runs)]
+    small, big = (_joined([turn[of] for turn in turns]) for of in range(len(hubs)))
     for stream, name in NAMES.items():
         part.add(f"idle.{name}_hub", big[stream]["hub_ms"], engine)
         part.add(f"idle.{name}_server", big[stream]["server_ms"], engine)
@@ -47,10 +49,19 @@ def run(part: Part, maria: MariaDb, engine: str, sizes: Sizes) -> None:
             for each in (small, big)
         )
         note = f"{median(of_big):.3f} ms against {median(of_small):.3f} ms, statuses and appointments"
-        part.add(f"idle.growth_{side}", median(of_big) / median(of_small), engine, note=note)
+        ratios = [ours / theirs for ours, theirs in zip(of_big, of_small, strict=True)]
+        part.add(f"idle.growth_{side}", ratios, engine, note=note)
     _against_dlt(part, maria, engine, sizes, sum(median(big[stream]["hub_ms"]) for stream in AS_DLT))
     ten = _measure(hubs[1], maria, tens=sizes.tens)["ten"]
     part.add("idle.ten_rows", ten["rows_read"], engine, note=f"hub {median(ten['hub_ms']):.1f} ms")
+
+
+def _joined(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """The runs of several turns, one after the other."""
+    return {
+        stream: {kind: [value for turn in turns for value in turn[stream][kind]] for kind in turns[0][stream]}
+        for stream in INTERVALS
+    }
 
 
 def _against_dlt(part: Part, maria: MariaDb, engine: str, sizes: Sizes, ours_ms: float) -> None:

@@ -29,8 +29,8 @@ class Sizes:
 
 
 FULL = Sizes(latency_s={15: 150, 1: 60})
-ONCE = replace(FULL, syncs=1, idle_runs=2, tens=1, drains=1, fleet_runs=1)
-"""The full sizes, each measured once: for a machine that is too busy for more."""
+ONCE = replace(FULL, syncs=1, tens=1, drains=1, fleet_runs=1, latency_s={15: 90, 1: 30})
+"""The full sizes, what takes long measured once: for a machine that is too busy for more."""
 QUICK = Sizes(
     big=Size(patients=4_000, appointments=40_000),
     syncs=1,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chartbridge.connectors.open_dental.codec import BadValue
+from chartbridge.connectors.open_dental.connector import OpenDental
 from chartbridge.connectors.open_dental.database import Database
 from chartbridge.connectors.open_dental.statements import STATEMENTS, compiled, keys
 from chartbridge.domain.schedule import Appointment
@@ -436,6 +437,33 @@ def test_a_check_touches_a_handful_of_rows(name: str, large: Database, mariadb: 
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
         reads = sum(int(row[1]) for row in cursor.fetchall())
     assert reads <= 10
+
+
+def test_an_update_is_seen_before_anything_is_read_and_by_idle_checks_within_half_a_minute(
+    myisam_rig: OpenDentalRig,
+) -> None:
+    rig, moment = myisam_rig, [0.0]
+    connector = rig.connect()
+    assert isinstance(connector, OpenDental)
+    database = connector._open().database
+    assert database is not None
+    database._monotonic = lambda: moment[0]
+    database.check("check_schedule", ("2999-01-01",))
+    rig.knobs.update_in_progress("SERVER1")
+    moment[0] = 29.0
+    database.check("check_schedule", ("2999-01-01",))
+    with pytest.raises(Unavailable):
+        database.before_reading()
+    for _ in range(2):  # and once seen it is looked for at each check
+        with pytest.raises(Unavailable):
+            database.check("check_schedule", ("2999-01-01",))
+    rig.knobs.update_in_progress("")
+    moment[0] = 100.0
+    database.check("check_schedule", ("2999-01-01",))
+    rig.knobs.update_in_progress("SERVER1")
+    moment[0] = 131.0
+    with pytest.raises(Unavailable):
+        database.check("check_schedule", ("2999-01-01",))
 
 
 def test_a_key_that_is_no_number_never_reaches_a_statement() -> None:
