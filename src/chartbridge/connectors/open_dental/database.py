@@ -20,6 +20,8 @@ from chartbridge.transport.sql import Row, Rows, Sql
 NAME = "Open Dental's database"
 UPDATE_LOOKED_FOR_S = 30.0
 """Checks that read nothing look for an update of Open Dental so often; what reads a table looks first."""
+JUST_LOOKED_S = 3.0
+"""The tables are not looked up again so soon: a connection that begins asks for them more than once."""
 _UPDATING = "UpdateInProgressOnComputerName"
 
 
@@ -46,7 +48,7 @@ class Database:
 
     def __init__(self, sql: Sql, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._sql, self._monotonic = sql, monotonic
-        self._rested_at = float("-inf")
+        self._rested_at = self._looked_at = float("-inf")
         self._statements: dict[str, str] = compiled({}, {})
         self._session = 0
         self.columns: Mapping[str, frozenset[str]] = {}
@@ -132,8 +134,9 @@ class Database:
         return before != (self.types, self.indexes)
 
     def reads(self) -> dict[str, dict[str, str]]:
-        """What each ability is read from, looked up anew: its columns and their types, '' for one that is missing."""
-        self.forget()
+        """What each ability is read from, just looked up: its columns and their types, '' for one that is missing."""
+        if self._monotonic() - self._looked_at >= JUST_LOOKED_S:
+            self.forget()
         self._look()
         self._told = self.types
         found: dict[str, dict[str, str]] = {}
@@ -202,7 +205,7 @@ class Database:
         self.columns = {table: frozenset(names) for table, names in columns.items()}
         self.indexes = indexes
         self._statements = compiled(self.columns, self.indexes)
-        self._session = self._sql.opened
+        self._session, self._looked_at = self._sql.opened, self._monotonic()
         self.random_keys = self.preferences(["RandomPrimaryKeys"]).get("RandomPrimaryKeys") == "1"
 
 

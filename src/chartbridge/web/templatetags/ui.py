@@ -6,6 +6,7 @@ Must not be in it: queries, a page's own subject.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 import lucide
 from django import template
@@ -27,7 +28,12 @@ def icon(name: str, size: int = 20) -> SafeString:
     """Return a Lucide icon that screen readers pass over; `bridge` is our own mark."""
     if name == "bridge":
         return mark_safe(_BRIDGE.format(size=int(size)))  # noqa: S308, our own drawing
-    drawn = lucide._render_icon(str(name), int(size), **{"class": "lucide", "aria-hidden": "true"})
+    return _lucide(str(name), int(size))
+
+
+@cache
+def _lucide(name: str, size: int) -> SafeString:
+    drawn = lucide._render_icon(name, size, **{"class": "lucide", "aria-hidden": "true"})
     return mark_safe(drawn)  # noqa: S308, the library's own drawing
 
 
