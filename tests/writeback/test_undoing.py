@@ -130,6 +130,47 @@ def test_a_status_is_set_back_only_where_nobody_moved_on(office: Office, shows: 
     assert office.pms.statuses["700"] == ("21" if expected is Way.SET_BACK else "22")
 
 
+def test_a_status_that_was_set_back_is_never_undone_itself(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "AT_ONCE", 1)
+    office.appointment("700", status="21")
+    enqueue_status_move(office.connection.pk, "700", "22", "21", WHO, clock=office.clock)
+    office.settle()
+    MirrorAppointment.objects.filter(key="700").update(status_key="22")
+    assert undo(office) == {Way.SET_BACK: 1}
+    office.settle()
+    assert office.pms.statuses["700"] == "21"
+    MirrorAppointment.objects.filter(key="700").update(status_key="21")
+    assert undo(office) == {Way.CORRECTED: 1}
+    office.settle()
+    assert office.pms.statuses["700"] == "21"
+
+
+def test_a_second_record_that_was_corrected_leaves_the_first_to_be_undone(office: Office) -> None:
+    office.enqueue()
+    office.settle()
+    first = office.only()
+    undo(office)
+    Writeback.objects.filter(corrects=first).update(payload={"correction": "note 99"})
+    assert undoing.dry_run(office.practice.pk, wanted()).counts == {Way.CORRECT: 1}
+
+
+def test_a_long_day_reads_the_settings_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        office.enqueue(patient=str(number % 3 + 1))
+    office.settle()
+    real, calls = undoing.read_desk, []
+
+    def counted(connection_id: int) -> object:
+        calls.append(connection_id)
+        return real(connection_id)
+
+    monkeypatch.setattr(undoing, "read_desk", counted)
+    assert undoing.dry_run(office.practice.pk, wanted()).counts == {Way.CORRECT: 4}
+    assert len(calls) == 1
+
+
 def test_what_has_no_way_back_is_said(office: Office) -> None:
     office.appointment("700", status="21")
     enqueue_status_move(office.connection.pk, "700", "22", "", WHO, clock=office.clock)

@@ -41,13 +41,9 @@ def standing(practice_id: int, wanted: Wanted, *, after: int = 0, limit: int) ->
     """Return them, oldest first, from behind number `after` on. Corrections themselves are left out."""
     told = _rows(practice_id, wanted).filter(pk__gt=after).order_by("pk")
     records = dict(told.values_list("pk", "record")[:limit])
-    corrected = set(
-        Writeback.objects.filter(corrects__in=records)
-        .exclude(delivery=Delivery.RETRACTED)
-        .values_list("corrects_id", flat=True)
-    )
+    named = corrections_of(list(records))
     return [
-        Standing(row=row, record=records[row.id], corrected=row.id in corrected)
+        Standing(row=row, record=records[row.id], corrected=bool(named.keys() & {(row.id, records[row.id]), (row.id, "")}))
         for row in deliveries.rows_of(practice_id, list(records))
     ]
 
@@ -64,7 +60,10 @@ def sources(practice_id: int) -> list[str]:
 
 
 def corrections_of(writeback_ids: Sequence[int]) -> dict[tuple[int, str], int]:
-    """Return which records are named by a correction already: (first, its record) → the correction's number."""
+    """Return which records are named by a correction already: (first, its record) → the correction's number.
+
+    A status that was set back names no record.
+    """
     rows = Writeback.objects.filter(corrects__in=writeback_ids).exclude(delivery=Delivery.RETRACTED)
     return {
         (first, str(payload.get("correction", ""))): pk

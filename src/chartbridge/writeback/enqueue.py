@@ -83,11 +83,13 @@ def enqueue_status_move(
     expected_key: str,
     who: str,
     *,
+    corrects: int | None = None,
     clock: Clock | None = None,
 ) -> Writeback:
     """Wish for an appointment's status. A wish that has not gone out yet is replaced: the last one wins.
 
-    `expected_key` is the status that the person saw. Raises `UnknownAppointment`.
+    `expected_key` is the status that the person saw; `corrects` the move that this one undoes. Raises
+    `UnknownAppointment`.
     """
     now = (clock or SystemClock()).now()
     desk = read_desk(connection_id)
@@ -103,6 +105,7 @@ def enqueue_status_move(
         ]
         expected = _supersede(earlier, who, now) or _really_expected(earlier, expected_key, now)
         row = _status_row(desk, patient_key, now)
+        row.corrects_id = corrects
         row.payload = {
             "appointment_key": appointment_key,
             "status_key": status_key,

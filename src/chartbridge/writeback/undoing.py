@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from chartbridge.domain.clock import Clock, SystemClock
@@ -102,13 +101,14 @@ def undo(practice_id: int, wanted: Wanted, who: str, *, clock: Clock | None = No
         after = piece[-1].row.id
         steps = [_step(each, desks) for each in piece]
         counts.update(step.way for step in steps)
-        _do(practice_id, steps, desks, who, clock.now())
+        _do(practice_id, steps, desks, who, clock)
     for connection_id in desks:
         wake(connection_id, Lane.WRITE)
     return dict(counts)
 
 
-def _do(practice_id: int, steps: Sequence[Step], desks: dict[int, Desk], who: str, now: datetime) -> None:
+def _do(practice_id: int, steps: Sequence[Step], desks: dict[int, Desk], who: str, clock: Clock) -> None:
+    now = clock.now()
     fields = {**CLEAR, "reason_code": UNDONE, "reason": sentence(UNDONE)}
     with ledger.turn(practice_id):
         # Rows are read anew inside the turn: what has gone out meanwhile is not taken back but waits.
@@ -131,10 +131,10 @@ def _do(practice_id: int, steps: Sequence[Step], desks: dict[int, Desk], who: st
             correct(desk, those, who, now)
     for step in steps:
         if step.way is Way.SET_BACK and step.row.connection_id:
-            _set_back(step.row, who)
+            _set_back(step.row, who, clock)
 
 
-def _set_back(row: Row, who: str) -> None:
+def _set_back(row: Row, who: str, clock: Clock) -> None:
     try:
         enqueue_status_move(
             row.connection_id or 0,
@@ -142,6 +142,8 @@ def _set_back(row: Row, who: str) -> None:
             row.payload["expected_key"],
             row.payload["status_key"],
             who,
+            corrects=row.id,
+            clock=clock,
         )
     except UnknownAppointment:
         return  # it has gone from the PMS: there is nothing to set back
@@ -152,7 +154,9 @@ def _step(each: Standing, desks: dict[int, Desk]) -> Step:
     way = _way_of_state(row)
     example = ""
     if way is Way.CORRECT and row.connection_id:
-        desk = desks.setdefault(row.connection_id, read_desk(row.connection_id))
+        if row.connection_id not in desks:
+            desks[row.connection_id] = read_desk(row.connection_id)
+        desk = desks[row.connection_id]
         way = Way.CORRECTED if each.corrected else _way_of_pms(row, desk)
         if way is Way.CORRECT:
             named = ToCorrect(row=row, record=each.record, patient_key=row.patient_key)
