@@ -18,6 +18,7 @@ from chartbridge.pms.registry import install
 from chartbridge.store import one_hub
 from chartbridge.store.models import AuditEntry, Connection, Observation, StorePlace, Writeback
 from chartbridge.store.place import Moved
+from chartbridge.writeback import whereabouts
 from chartbridge.writeback.whereabouts import keep_watch, settle_in
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector, ScriptedPms, scripted_registry
@@ -252,3 +253,21 @@ def test_what_can_not_be_looked_up_waits_for_a_person_in_a_copy(make_office: Cal
     office.deliver()
     assert office.pms.writes == 0
     assert office.only().reason_code == "uncertain"
+
+
+def test_a_hub_that_ends_while_it_settles_in_is_careful_at_the_next_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.enqueue()
+    settle_in(office.clock)
+    StorePlace.objects.update(copied_from="backup")
+
+    def ends(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(whereabouts, "look_first", ends)
+        with pytest.raises(KeyboardInterrupt):
+            settle_in(office.clock)
+    assert settle_in(office.clock) is Moved.COPIED
+    assert Connection.objects.get(pk=office.connection.pk).look_first_until == office.only().pk

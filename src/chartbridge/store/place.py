@@ -37,7 +37,10 @@ class Moved(StrEnum):
 
 
 def settle_in(now: datetime) -> Moved:
-    """Say how the store came here, and take this for its place from now on."""
+    """Say how the store came here, and take this for its place from now on.
+
+    Whoever calls it does what follows in the same transaction, and sets the mark anew behind it.
+    """
     with writing():
         row = StorePlace.objects.select_for_update().first()
         facts, boot = _facts(), _read(_BOOT)
@@ -46,8 +49,6 @@ def settle_in(now: datetime) -> Moved:
             row = row or StorePlace()
             row.facts, row.boot, row.copied_from, row.since = facts, boot, "", now
             row.save()
-    if moved in (Moved.COPIED, Moved.SET_BACK):
-        keep_mark(anew=True)
     return moved
 
 

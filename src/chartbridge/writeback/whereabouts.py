@@ -28,8 +28,12 @@ _MARGIN = timedelta(seconds=5)
 def settle_in(clock: Clock) -> Moved:
     """Find out how the store came here, and be careful with what it holds. Returns how it came."""
     now = clock.now()
-    moved = place.settle_in(now)
-    _be_careful(moved, now)
+    with writing():  # together: a process that ends in between would take the new place for granted
+        moved = place.settle_in(now)
+        _be_careful(moved, now)
+    if moved in (Moved.COPIED, Moved.SET_BACK):
+        place.keep_mark(anew=True)
+    log.info("settled_in", how=moved.value)
     return moved
 
 
@@ -45,14 +49,12 @@ def _be_careful(moved: Moved, now: datetime) -> None:
     if moved in (Moved.NEW, Moved.SAME):
         return
     copied = moved is not Moved.BOOTED
-    with writing():
-        for link in Connection.objects.order_by("id"):
-            look_first(link, now, wait=_longest_settle(link) if copied else timedelta())
-            if copied:
-                detail = {"connection": link.pk, "how": moved.value}
-                add_audit_entry(practice_id=link.practice_id, who=WHO, what="store.moved", detail=detail)
-                observations.record(link, [Seen(what="store", event=moved.value, told=True)], now)
-    log.info("settled_in", how=moved.value)
+    for link in Connection.objects.order_by("id"):
+        look_first(link, now, wait=_longest_settle(link) if copied else timedelta())
+        if copied:
+            detail = {"connection": link.pk, "how": moved.value}
+            add_audit_entry(practice_id=link.practice_id, who=WHO, what="store.moved", detail=detail)
+            observations.record(link, [Seen(what="store", event=moved.value, told=True)], now)
 
 
 def _longest_settle(link: Connection) -> timedelta:
