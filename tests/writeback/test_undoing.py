@@ -176,3 +176,21 @@ def test_what_has_no_way_back_is_said(office: Office) -> None:
     enqueue_status_move(office.connection.pk, "700", "22", "", WHO, clock=office.clock)
     office.settle()
     assert undoing.dry_run(office.practice.pk, wanted()).counts == {Way.CANNOT: 1}
+
+
+def test_what_may_be_in_the_chart_is_left_to_the_failure_desk(office: Office) -> None:
+    office.enqueue()
+    office.settle()
+    Writeback.objects.update(delivery=Delivery.PARKED, reason_code="uncertain", seen="owed")
+    assert undo(office) == {Way.UNSURE: 1}
+    assert office.only().delivery == Delivery.PARKED
+
+
+def test_a_correction_without_a_record_number_is_still_one_when_it_is_claimed(office: Office) -> None:
+    office.enqueue()
+    office.settle()
+    Writeback.objects.update(record="")
+    undo(office)
+    NoteSetting.objects.update(allow=False)
+    office.settle()
+    assert Writeback.objects.get(corrects__isnull=False).delivery == Delivery.TAKEN

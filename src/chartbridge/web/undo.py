@@ -37,6 +37,7 @@ WAYS: dict[Way, tuple[str | Promise, str]] = {
     Way.WAIT: (gettext_lazy("on their way right now: undo again in a minute"), "clock"),
     Way.MOVED_ON: (gettext_lazy("left alone: the PMS shows another status by now"), "circle-slash"),
     Way.CORRECTED: (gettext_lazy("corrected already"), "check"),
+    Way.UNSURE: (gettext_lazy("left alone: may be in the chart, see Writebacks first"), "triangle-alert"),
     Way.CANNOT: (gettext_lazy("left alone: the PMS has no way back"), "circle-slash"),
 }
 FIELDS = ("kind", "type", "provider", "source", "from", "to")

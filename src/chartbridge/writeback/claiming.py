@@ -62,7 +62,7 @@ def case_of(row: Row, patient: bool | None, other_since: datetime | None = None)
         sent_before=True,
         other_since=other_since,
         status_key=row.payload.get("status_key", "") if row.kind == APPOINTMENT_STATUS else "",
-        correction=bool(row.payload.get(CORRECTION)),
+        correction=CORRECTION in row.payload,
     )
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "dismiss",
     "free_after_setting",
     "imported",
+    "may_be_taken",
     "patients_changed",
     "rehearse",
     "retry",
@@ -228,8 +229,12 @@ def _must_be_looked_for(desk: Desk, row: Row) -> bool:
     claim = desk.claim(row.command)
     if row.reason_code == "uncertain" and claim and claim.repeat is Repeat.NEVER:
         return False  # a person has looked where the PMS can't be asked
-    maybe = row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
-    return row.attempts > 0 and (maybe or row.delivery == Delivery.TAKEN)
+    return may_be_taken(row) or (row.attempts > 0 and row.delivery == Delivery.TAKEN)
+
+
+def may_be_taken(row: Row) -> bool:
+    """Whether it stands parked because nobody knows what became of it."""
+    return row.attempts > 0 and row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
 
 
 def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:

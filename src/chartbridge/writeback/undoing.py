@@ -23,6 +23,7 @@ from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.correcting import ToCorrect, correct, text_of
 from chartbridge.writeback.enqueue import UnknownAppointment, enqueue_status_move
+from chartbridge.writeback.mend import may_be_taken
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
@@ -41,6 +42,9 @@ class Way(StrEnum):
     WAIT = "wait"  # it is on its way or being looked for: undo again in a minute
     MOVED_ON = "moved_on"  # the PMS shows another status by now
     CORRECTED = "corrected"  # a correction names it already
+    UNSURE = (
+        "unsure"  # it may be in the chart, or under another patient: settle that at the failure desk first
+    )
     CANNOT = "cannot"  # the PMS has no way back
 
 
@@ -167,11 +171,9 @@ def _step(each: Standing, desks: dict[int, Desk]) -> Step:
 def _way_of_state(row: Row) -> Way:
     if row.delivery in (Delivery.SENDING, Delivery.UNCERTAIN):
         return Way.WAIT
-    return Way.CORRECT if row.delivery == Delivery.TAKEN or _may_be_there(row) else Way.TAKE_BACK
-
-
-def _may_be_there(row: Row) -> bool:
-    return row.delivery == Delivery.PARKED and row.reason_code == "wrong_patient"
+    if may_be_taken(row):
+        return Way.UNSURE
+    return Way.CORRECT if row.delivery == Delivery.TAKEN else Way.TAKE_BACK
 
 
 def _way_of_pms(row: Row, desk: Desk) -> Way:
