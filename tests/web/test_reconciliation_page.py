@@ -181,3 +181,18 @@ def test_both_pages_can_be_used_by_everybody(
             found.append((address, "scrolls sideways", []))
     context.close()
     assert found == []
+
+
+def test_an_undo_shows_also_what_is_nobodys_yet(day: Day, sign_in: SignIn) -> None:
+    a_writeback(day, an_activity(day, "", NOTE, "Who?"), Delivery.HELD, command="add_note")
+    asked = {"from": "2000-01-01T00:00", "to": "2100-01-01T00:00"}
+    html = sign_in(Role.MANAGER).post("/writebacks/undo/dry-run/", asked).content.decode()
+    assert "No patient yet" in html
+
+
+def test_what_is_not_to_be_seen_yet_is_not_green(day: Day, desk: Client) -> None:
+    run = a_run(day)
+    Reconciliation.objects.filter(pk=run.pk).update(in_chart=4)
+    html = desk.get("/writebacks/reconciliation/").content.decode()
+    assert "4 of 5 of Tuesday, November 24" in html
+    assert "All 4" not in html

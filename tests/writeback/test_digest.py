@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -120,3 +121,18 @@ def test_a_password_is_kept_sealed_and_used(office: Office, server: MailServerAt
     set_up(office, server, user="hub")  # None keeps it
     digest.send_test(office.practice.pk, office.clock)
     assert "a test" in server.taken[0]
+
+
+def test_what_people_asked_for_and_fails_does_not_keep_the_days_jobs_from_being_done(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def fails() -> bool:
+        raise ValueError
+
+    at_work = Daily({}, office.clock, asked=fails)
+    monkeypatch.setattr(at_work, "look", looked.set)
+    at_work.start()
+    assert looked.wait(60)
+    assert at_work.stop(60)

@@ -21,7 +21,7 @@ from chartbridge.store.models import (
     Seen,
     Writeback,
 )
-from chartbridge.writeback import mend, reconcile
+from chartbridge.writeback import correcting, mend, reconcile
 from tests.writeback.conftest import NOON, Office
 from tests.writeback.scripted_pms import scripted_registry
 
@@ -230,3 +230,69 @@ def test_a_pms_that_can_only_be_looked_at_says_that_not_all_charts_were_searched
     run = reconcile.whole_day(office.practice.pk, NOON.date(), LiveConnectors(office.clock), office.clock)
     assert not run.everywhere
     assert found(run) == [(first.pk, FindingKind.MISSING)]
+
+
+def test_what_is_not_to_be_seen_yet_is_not_counted_as_in_the_chart(office: Office) -> None:
+    first, *_ = written(office)
+    office.pms.records = [r for r in office.pms.records if r.marker != first.marker]
+    Writeback.objects.filter(pk=first.pk).update(seen=Seen.OWED)
+    run = look(office)
+    assert (run.looked, run.in_chart) == (3, 2)
+    assert found(run) == []
+
+
+@pytest.mark.parametrize("why", [{"on": False}, {"hold": "Another PMS."}, {"rereading": True}])
+def test_a_pms_that_is_off_or_in_doubt_calls_nothing_missing(office: Office, why: dict[str, object]) -> None:
+    written(office)
+    office.pms.records = []
+    office.change(**why)
+    with pytest.raises(reconcile.CannotReconcile):
+        look(office)
+    assert Reconciliation.objects.get().error == reconcile.NOT_NOW
+    assert not Writeback.objects.filter(seen=Seen.MISSING).exists()
+
+
+def test_a_fault_at_one_practice_stops_neither_the_others_nor_the_days_jobs(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(office)
+    reconcile.begin(office.practice.pk, NOON.date(), "mary@example.com", clock=office.clock)
+    calls = []
+
+    def broken(*_args: object) -> bool:
+        calls.append(1)
+        raise ValueError
+
+    monkeypatch.setattr(reconcile, "go_on", broken)
+    go = reconcile.Reconciler(office.live, office.clock)
+    assert not go()
+    assert not go()
+    assert len(calls) == 1, "it rests"
+    assert Reconciliation.objects.get().error == reconcile.FAULT
+
+
+def test_a_look_at_another_day_hides_nothing_that_is_open(office: Office) -> None:
+    copied, gone, _ = written(office)
+    by_marker = {record.marker: record for record in office.pms.records}
+    office.pms.records.append(replace(by_marker[copied.marker], number=77))
+    office.pms.records.remove(by_marker[gone.marker])
+    look(office)
+    assert reconciliations.open_findings(office.practice.pk) == 1, (
+        "what is missing stands in the failure desk"
+    )
+    reconcile.whole_day(office.practice.pk, NOON.date() - timedelta(days=1), office.live, office.clock)
+    assert reconciliations.open_findings(office.practice.pk) == 1
+
+
+def test_of_copies_one_always_stays(office: Office) -> None:
+    first, *_ = written(office, 1)
+    run = Reconciliation.objects.create(
+        practice=office.practice, day=NOON.date(), who="x", started_at=NOON, finished_at=NOON
+    )
+    Writeback.objects.update(record="")
+    finding = ReconciliationFinding.objects.create(
+        run=run, writeback=first, kind=FindingKind.TWICE, records=[["note 1", "1"], ["note 77", ""]]
+    )
+    assert correcting.correct_finding(finding, "mary@example.com", office.clock.now()) == 1
+    made = Writeback.objects.get(corrects=first)
+    assert (made.payload["correction"], made.patient_key) == ("note 77", "1")

@@ -76,12 +76,15 @@ class Daily:
     def _keep_looking(self) -> None:
         more = False
         while not self._ended.wait(0.01 if more else LOOK_EVERY):
-            try:
-                more = self._asked()
-                if not more:
-                    self.look()
-            except Exception as error:
-                more = False
-                log.error("daily_look_failed", error=type(error).__name__, place=place_of(error))
-                connection.close()
+            more = self._kept_safe(self._asked)
+            if not more:  # also where that failed: the day's jobs must not suffer for it
+                self._kept_safe(self.look)
         connection.close()
+
+    def _kept_safe(self, job: Callable[[], bool | None]) -> bool:
+        try:
+            return bool(job())
+        except Exception as error:
+            log.error("daily_look_failed", error=type(error).__name__, place=place_of(error))
+            connection.close()
+            return False

@@ -43,7 +43,11 @@ def standing(practice_id: int, wanted: Wanted, *, after: int = 0, limit: int) ->
     records = dict(told.values_list("pk", "record")[:limit])
     named = corrections_of(list(records))
     return [
-        Standing(row=row, record=records[row.id], corrected=bool(named.keys() & {(row.id, records[row.id]), (row.id, "")}))
+        Standing(
+            row=row,
+            record=records[row.id],
+            corrected=bool(named.keys() & {(row.id, records[row.id]), (row.id, "")}),
+        )
         for row in deliveries.rows_of(practice_id, list(records))
     ]
 

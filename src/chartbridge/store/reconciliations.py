@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries
@@ -142,9 +142,14 @@ def newest_finished(practice_id: int) -> Reconciliation | None:
 
 
 def open_findings(practice_id: int) -> int:
-    """Count what the newest look found and nobody has dealt with."""
-    last = newest_finished(practice_id)
-    return ReconciliationFinding.objects.filter(run=last, decision="").count() if last else 0
+    """Count what the newest look at each day found and nobody has dealt with.
+
+    What is missing is not among it: it stands in the failure desk.
+    """
+    over = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
+    newest_of_days = over.order_by().values("day").annotate(last=Max("id")).values("last")
+    rows = ReconciliationFinding.objects.filter(run__in=newest_of_days, decision="")
+    return rows.exclude(kind=FindingKind.MISSING).values("writeback_id", "kind").distinct().count()
 
 
 def undecided(run_id: int) -> int:

@@ -65,10 +65,12 @@ def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> in
     with ledger.turn(first.practice_id):
         [row] = deliveries.rows_of(first.practice_id, [first.pk])
         desk = read_desk(first.connection_id)
+        mine = [record for record, patient in found.records if patient in ("", first.patient_key)]
+        stays = first.record if first.record in mine or not mine else mine[0]
         those = [
-            ToCorrect(row=row, record=record, patient_key=patient)
+            ToCorrect(row=row, record=record, patient_key=patient or first.patient_key)
             for record, patient in found.records
-            if patient != first.patient_key or (found.kind == FindingKind.TWICE and record != first.record)
+            if record not in mine or (found.kind == FindingKind.TWICE and record != stays)
         ]
         made = correct(desk, those, who, now)
     wake(first.connection_id, Lane.WRITE)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import cast
 
+import structlog
+
 from chartbridge.domain.clock import Clock
 from chartbridge.domain.marker import markers_in
 from chartbridge.domain.text import same_text
@@ -30,11 +32,15 @@ from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
 
+log = structlog.get_logger("chartbridge.writeback")
+
 WHO = "chartbridge"
 AT_ONCE = 200
 REST_S = 30.0
 CLOCKS_AGREE = timedelta(hours=1)
 """So much earlier than ours the PMS's own clock may stamp a record."""
+NOT_NOW = "The connection is switched off, stopped or being read anew."
+FAULT = "Something went wrong in Chartbridge while it looked. It is in the log of the hub."
 SEARCHABLE = frozenset({CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT})
 
 
@@ -58,14 +64,18 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
     except PmsError as error:
         reconciliations.say_why(run, error.safe_message)
         raise CannotReconcile(error.safe_message) from None
+    except CannotReconcile as error:
+        reconciliations.say_why(run, str(error))
+        raise
     found = [each for piece in brought for each in piece.found]
+    there = {number for piece in brought for number in piece.there}
     wrong = {each.writeback_id for each in found}
     with ledger.turn(run.practice_id):
         if reconciliations.keep(
             run,
             looked,
             found,
-            in_chart=sum(1 for each in looked if each.row.id not in wrong),
+            in_chart=len(there - wrong),
             everywhere=all(piece.everywhere for piece in brought),
         ):
             changes = [each for piece in brought for each in piece.changes]
@@ -75,15 +85,19 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Brought:
-    """What asking one PMS about a piece brought."""
+    """What asking one PMS about a piece brought. `there`: what stands where it was written."""
 
+    there: set[int]
     found: list[Found]
     changes: list[Change]
     everywhere: bool
 
 
 class Reconciler:
-    """Goes on with what was begun, a piece a call. A PMS that can't be asked rests for a while; others go on."""
+    """Goes on with what was begun, a piece a call.
+
+    A practice whose PMS can't be asked, or at which something fails, rests for a while; others go on.
+    """
 
     def __init__(self, live: LiveConnectors, clock: Clock) -> None:
         self._live, self._clock = live, clock
@@ -93,16 +107,22 @@ class Reconciler:
         """Do one piece of one look. Returns whether there is more to do at once."""
         now = self._clock.monotonic()
         run = next(
-            (each for each in reconciliations.unfinished() if self._rests.get(each.pk, now) <= now), None
+            (each for each in reconciliations.unfinished() if self._rests.get(each.practice_id, now) <= now),
+            None,
         )
         if run is None:
             return False
         try:
             go_on(run, self._live, self._clock)
         except CannotReconcile:
-            self._rests[run.pk] = now + REST_S
-        else:
-            self._rests.pop(run.pk, None)
+            self._rests[run.practice_id] = self._clock.monotonic() + REST_S
+            return False
+        except Exception as error:  # one practice's fault must stop neither the others nor what is done daily
+            log.error("reconcile_failed", practice=run.practice_id, error=type(error).__name__)
+            self._rests[run.practice_id] = self._clock.monotonic() + REST_S
+            reconciliations.say_why(run, FAULT)
+            return False
+        self._rests.pop(run.practice_id, None)
         return True
 
 
@@ -127,15 +147,20 @@ def _by_connection(looked: Sequence[Looked]) -> list[tuple[int, list[Looked]]]:
 
 def _piece(connection_id: int, looked: Sequence[Looked], live: LiveConnectors, clock: Clock) -> _Brought:
     link = Connection.objects.get(pk=connection_id)
+    if not link.on or link.hold or link.rereading:  # what another PMS shows says nothing about this one
+        raise CannotReconcile(NOT_NOW)
     desk, connector = read_desk(connection_id), live.of(link)
     receipts, everywhere = _ask(connector, desk, looked)
     found: list[Found] = []
     changes: list[Change] = []
+    there: set[int] = set()
     for each in looked:
         mine = receipts.get(each.row.id, ())
         found += _found(each, mine)
-        changes += _moves(each, desk, there=bool(_in_place(each, mine)), clock=clock)
-    return _Brought(found=_undecided(found), changes=changes, everywhere=everywhere)
+        if _in_place(each, mine):
+            there.add(each.row.id)
+        changes += _moves(each, desk, there=each.row.id in there, clock=clock)
+    return _Brought(there=there, found=_undecided(found), changes=changes, everywhere=everywhere)
 
 
 def _undecided(found: Sequence[Found]) -> list[Found]:
