@@ -29,7 +29,7 @@ class Sizes:
 
 
 FULL = Sizes(latency_s={15: 150, 1: 60})
-ONCE = replace(FULL, syncs=1, tens=1, drains=1, fleet_runs=1, latency_s={15: 90, 1: 30})
+ONCE = replace(FULL, syncs=1, tens=1, drains=1, fleet_runs=1, latency_s={15: 90, 1: 60})
 """The full sizes, what takes long measured once: for a machine that is too busy for more."""
 QUICK = Sizes(
     big=Size(patients=4_000, appointments=40_000),
