@@ -148,7 +148,7 @@ def _daily(clock: Clock) -> Daily:
     from chartbridge.engine.daily import Daily, DailyJob
     from chartbridge.store import mailing, tending
     from chartbridge.store.live_connectors import live
-    from chartbridge.web.writebacks import title_of
+    from chartbridge.web.reasons import title_of
     from chartbridge.writeback import digest, reconcile
 
     def look_at_the_day_before(practice_id: int, day: date) -> None:

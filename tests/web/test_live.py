@@ -272,7 +272,7 @@ def test_a_retry_does_not_wait_for_what_the_list_asks_by_itself(live_hub: LiveHu
     with page.expect_request("**/writebacks/list/**"):
         a_notice(day.practice, "writebacks", ["11"])
     with page.expect_response("**/writebacks/act/"):
-        page.locator(f"#wb-{parked.pk}").get_by_role("button", name="Retry", exact=True).click()
+        page.locator(f"#wb-{parked.pk}").get_by_role("button", name="Try again", exact=True).click()
     page.unroute_all(behavior="ignoreErrors")
 
 
@@ -315,12 +315,12 @@ def test_an_open_text_stays_open_while_the_list_moves(live_hub: LiveHub, page: P
     live_hub.sign_in(page)
     page.goto(f"{live_hub.url}/writebacks/?show=waiting")
     page.wait_for_selector("html[data-live-state=on]")
-    page.locator(f"#wb-{row.pk} summary").click()
+    page.locator(f"#wb-{row.pk} .wb__text summary").click()
     a_writeback(day, an_activity(day, "12", kind, "Another"), Delivery.QUEUED)
     Writeback.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(hours=2))
     a_notice(day.practice, "writebacks", ["12"])
     expect(page.locator(".wb__row")).to_have_count(2, timeout=2000)
-    expect(page.locator(f"#wb-{row.pk}")).to_contain_text("2 h ago")
+    expect(page.locator(f"#wb-{row.pk}")).to_contain_text("waiting 2 h")
     expect(page.locator(f"#wb-{row.pk} pre")).to_be_visible()
 
 

@@ -12,7 +12,7 @@ from chartbridge.engine.daily import Daily, DailyJob
 from chartbridge.store import mailing
 from chartbridge.store.models import DailyRun, MailSetting
 from chartbridge.transport.mail import NotSent
-from chartbridge.web.writebacks import title_of
+from chartbridge.web.reasons import title_of
 from chartbridge.writeback import digest
 from tests.servers.process import free_port
 from tests.servers.smtp import MailServerAtWork, mail_server

@@ -84,6 +84,24 @@ def groups(practice_id: int, wanted: Filter) -> list[Group]:
     return [Group(reason=code, count=n, retryable=again, oldest=at) for code, n, again, at in rows]
 
 
+def totals(practice_id: int) -> dict[str, int]:
+    """How many stand for each reason, whatever is filtered: a mended setting frees them all."""
+    rows = Writeback.objects.filter(_NEEDS, practice_id=practice_id).order_by()
+    return dict(rows.values_list("reason_code").annotate(n=Count("pk")))
+
+
+def kinds_of(practice_id: int, reason: str) -> dict[str, int]:
+    """How many of each kind stand for a reason."""
+    rows = Writeback.objects.filter(_NEEDS, practice_id=practice_id, reason_code=reason).order_by()
+    return dict(rows.values_list("kind").annotate(n=Count("pk")))
+
+
+def ids_of(practice_id: int, wanted: Filter, *, retryable: bool) -> list[int]:
+    """The numbers of all that are listed, oldest first; only what can be tried again where that is asked."""
+    rows = _matching(practice_id, wanted).order_by("id")
+    return list((rows.filter(_CAN_RETRY) if retryable else rows).values_list("id", flat=True))
+
+
 def counts(practice_id: int) -> dict[Show, int]:
     """How many need attention and how many wait; the others only grow and are not counted."""
     mine = Writeback.objects.filter(practice_id=practice_id)

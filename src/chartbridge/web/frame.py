@@ -27,6 +27,7 @@ class SideItem:
     label: str
     icon: str
     current: bool
+    counts: bool = False
     count: int = 0
     chip: str = ""
 
@@ -61,6 +62,7 @@ def _sidebar(request: HttpRequest, practice_id: int) -> list[SideItem]:
             label=label,
             icon=icon,
             current=request.path.startswith(url),
+            counts=name == "writebacks",
             count=attention_count(practice_id) if name == "writebacks" else 0,
             chip=_health(practice_id) if name == "health" else "",
         )

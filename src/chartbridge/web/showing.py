@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from chartbridge.domain.activities import ActivityKind, Direction, Medium
 from chartbridge.domain.text import html_to_text
 from chartbridge.store.models import Activity, Delivery, Seen, Writeback
-from chartbridge.writeback.rules import kind_label
+from chartbridge.web.reasons import Again, Fix, fix_of, reason_of
+from chartbridge.writeback.mend import can_be_taken_up_again
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,14 +30,6 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fix:
-    """The page where a cause is mended, and what its button says."""
-
-    page: str
-    label: str | Promise
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
     """One writeback as a row or under an activity."""
 
@@ -45,13 +38,19 @@ class Shown:
     state: State
     receipt: str
     fix: Fix | None
-    can_retry: bool
+    again: Again | None
     can_dismiss: bool
+    can_reopen: bool
 
     @property
-    def age(self) -> timedelta:
-        """How long it has been there."""
-        return timezone.now() - self.row.created_at
+    def waits(self) -> bool:
+        """Whether it is not where it should be yet: its age is then a waiting."""
+        return self.state.tone in ("bad", "wait")
+
+    @property
+    def undoes(self) -> bool:
+        """Whether letting it go could be undone: not a byte of it was sent."""
+        return self.row.attempts == 0 and self.row.kind != APPOINTMENT_STATUS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,22 +83,6 @@ STATES: dict[tuple[str, str], State] = {
     (Delivery.TAKEN, Seen.SEEN): State(word=_("In chart"), icon="check", tone="ok"),
     (Delivery.TAKEN, Seen.MISSING): State(word=_("Missing in chart"), icon="circle-x", tone="bad"),
 }
-_WRITEBACK = "settings-writeback"
-FIXES: dict[str, Fix] = {
-    "no_provider": Fix(page=_WRITEBACK, label=_("Pick a provider")),
-    "provider_inactive": Fix(page=_WRITEBACK, label=_("Pick another provider")),
-    "no_note_type": Fix(page=_WRITEBACK, label=_("Choose a Note Type")),
-    "note_type_gone": Fix(page=_WRITEBACK, label=_("Choose another Note Type")),
-    "no_document_type": Fix(page=_WRITEBACK, label=_("Choose a Document Type")),
-    "document_type_gone": Fix(page=_WRITEBACK, label=_("Choose another Document Type")),
-    "not_allowed": Fix(page=_WRITEBACK, label=_("Allow this type")),
-    "writing_off": Fix(page=_WRITEBACK, label=_("Switch writing on")),
-    "no_connection": Fix(page="settings-connection", label=_("Connect the PMS")),
-    "connection_off": Fix(page="settings-connection", label=_("Switch the connection on")),
-    "misconfigured": Fix(page="settings-connection", label=_("Check the connection")),
-    "unauthorised": Fix(page="settings-connection", label=_("Check the connection")),
-    "conflict": Fix(page="flow", label=_("Decide on the board")),
-}
 ICONS: dict[tuple[Medium, Direction], str] = {
     (Medium.TEXT, Direction.OUTGOING): "message-square-text",
     (Medium.TEXT, Direction.INCOMING): "message-square-reply",
@@ -122,9 +105,10 @@ def shown(row: Writeback) -> Shown:
         label=kind_label(row.kind),
         state=STATES.get((row.delivery, row.seen if row.delivery == Delivery.TAKEN else ""), _plain(row)),
         receipt=row.record if row.delivery == Delivery.TAKEN else "",
-        fix=FIXES.get(row.reason_code) if row.reason_code else None,
-        can_retry=missing or row.delivery in _CAN_RETRY,
+        fix=fix_of(row.reason_code),
+        again=reason_of(row.reason_code).again if missing or row.delivery in _CAN_RETRY else None,
         can_dismiss=missing or row.delivery in (*_CAN_RETRY, Delivery.HELD),
+        can_reopen=can_be_taken_up_again(row),
     )
 
 

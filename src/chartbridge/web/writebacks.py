@@ -5,14 +5,15 @@ Must not be in it: what may be retried (writeback), how a state looks (showing).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,21 +24,38 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.text import html_to_text
 from chartbridge.intake.accept import BadActivity
 from chartbridge.intake.checking import check_patient_number
+from chartbridge.store.accounts import attention_count
 from chartbridge.store.board import front_connection, lookup_entries
 from chartbridge.store.mirror import patient, patients_by_phone
 from chartbridge.store.models import MirrorPatient, Role, Writeback
 from chartbridge.store.notices import newest
-from chartbridge.store.writebacks import Filter, Group, Show, counts, groups, listing, names_of
+from chartbridge.store.queue import moves_of
+from chartbridge.store.writebacks import (
+    Filter,
+    Group,
+    Show,
+    counts,
+    groups,
+    ids_of,
+    listing,
+    names_of,
+    totals,
+)
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.compose import intake
-from chartbridge.web.showing import FIXES, Fix, Shown, shown
-from chartbridge.web.toasts import with_toast
+from chartbridge.web.deeds import Deed, deeds_of, latest_of
+from chartbridge.web.mending import NotMended, Picker, mend_cause, pickers
+from chartbridge.web.reasons import Reason, Switch, fix_of, reason_of, title_of
+from chartbridge.web.showing import Shown, shown
+from chartbridge.web.toasts import Undo, with_toast
 from chartbridge.writeback import mend
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 PAGE = 50
 IN_A_GROUP = 5
+MOST_UNDONE = 200
+_FILTERS = ("show", "kind", "from", "to", "patient", "reason")
 MOST_CANDIDATES = 6
 TABS: dict[Show, str | Promise] = {
     Show.ATTENTION: gettext_lazy("Needs attention"),
@@ -46,45 +64,6 @@ TABS: dict[Show, str | Promise] = {
     Show.SKIPPED: gettext_lazy("Not written"),
     Show.ALL: gettext_lazy("All"),
 }
-TITLES: dict[str, str | Promise] = {
-    "no_connection": gettext_lazy("No PMS is connected"),
-    "connection_off": gettext_lazy("The connection is switched off"),
-    "writing_off": gettext_lazy("Writing is switched off"),
-    "no_provider": gettext_lazy("No provider is chosen"),
-    "provider_inactive": gettext_lazy("The provider is no longer active"),
-    "no_note_type": gettext_lazy("No Note Type is chosen"),
-    "note_type_gone": gettext_lazy("A Note Type is gone"),
-    "no_document_type": gettext_lazy("No Document Type is chosen"),
-    "document_type_gone": gettext_lazy("A Document Type is gone"),
-    "unknown_patient": gettext_lazy("The patient is not known"),
-    "patient_deleted": gettext_lazy("The patient is deleted"),
-    "text_too_long": gettext_lazy("The text is too long"),
-    "file_too_large": gettext_lazy("The file is too large"),
-    "no_file": gettext_lazy("There is no file"),
-    "not_supported": gettext_lazy("The PMS can't do this"),
-    "too_old": gettext_lazy("The PMS is too old"),
-    "too_late": gettext_lazy("Moves that came too late"),
-    "conflict": gettext_lazy("The PMS shows another status"),
-    "uncertain": gettext_lazy("The answer was lost"),
-    "crashed": gettext_lazy("Set aside after a stop"),
-    "missing": gettext_lazy("Taken, but not to be found"),
-    "wrong_patient": gettext_lazy("Under another patient"),
-    "refused": gettext_lazy("The PMS said no"),
-    "unauthorised": gettext_lazy("The PMS does not allow it"),
-    "misconfigured": gettext_lazy("A setting is wrong"),
-    "unreadable": gettext_lazy("An answer was not understood"),
-    "internal": gettext_lazy("A fault of Chartbridge"),
-    "not_allowed": gettext_lazy("The type is not allowed"),
-    "who_is_this": gettext_lazy("Who is this?"),
-    "unknown_number": gettext_lazy("Nobody has this number"),
-    "gone_since": gettext_lazy("Gone from the chart"),
-    "cannot_look": gettext_lazy("It could not be looked up"),
-}
-
-
-def title_of(reason: str) -> str:
-    """What a group of a reason is called."""
-    return str(TITLES.get(reason, reason.replace("_", " ").capitalize()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +75,7 @@ class Row:
     preview: str
     text: str
     candidates: list[MirrorPatient]
+    deed: Deed | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,10 +83,29 @@ class Pile:
     """All that stand for one reason, with the first of them."""
 
     group: Group
-    title: str | Promise
+    reason: Reason
     sentence: str
-    fix: Fix | None
     rows: list[Row]
+    pickers: list[Picker]
+    total: int
+
+    @property
+    def fix_button(self) -> str:
+        """What the fix right here says, with the number that it frees."""
+        here = self.reason.fix and self.reason.fix.here and self.reason.fix.button
+        return str(here % {"n": self.total}) if here else ""
+
+    @property
+    def again_button(self) -> str:
+        """What trying all alike again says."""
+        n = self.group.retryable
+        return str(self.reason.again.every % {"n": n}) if self.reason.again and n > 1 else ""
+
+    @property
+    def mends_here(self) -> bool:
+        """Whether there is something to choose from, or nothing needs to be chosen."""
+        fix = self.reason.fix
+        return bool(fix and (isinstance(fix.here, Switch) or self.pickers))
 
 
 @require_GET
@@ -127,37 +126,127 @@ def rows(request: StaffRequest) -> HttpResponse:
     return render(request, "web/writebacks/list.html", _context(request, request.GET))
 
 
+@require_GET
+@needs(Role.READ_ONLY)
+def count(request: StaffRequest) -> HttpResponse:
+    """The badge in the side bar alone."""
+    return render(request, "web/parts/attention.html", {"count": attention_count(request.practice.pk)})
+
+
+@require_GET
+@needs(Role.READ_ONLY)
+def history(request: StaffRequest, pk: int) -> HttpResponse:
+    """Everything that happened to one writeback, and who did it."""
+    deeds = deeds_of(moves_of(request.practice.pk, pk))
+    return render(request, "web/writebacks/history.html", {"deeds": deeds})
+
+
 @require_POST
 @needs(Role.FRONT_DESK)
 def act(request: StaffRequest) -> HttpResponse:
-    """Retry one or all alike, dismiss one, say whose one is; the answer is the list as it then is."""
+    """Retry or dismiss one or all alike, undo that, say whose one is; the answer is the list as it then is."""
+    do = _ACTIONS.get(request.POST.get("do", ""), _retry)
     try:
-        said, bad = _done(request, request.POST.get("do", "")), False
+        sentence, undo = do(request)
     except BadActivity as error:
-        said, bad = error.sentence, True
+        return _list(request, error.sentence, bad=True)
+    return _list(request, sentence, undo=undo)
+
+
+@require_POST
+@needs(Role.MANAGER)
+def fix(request: StaffRequest) -> HttpResponse:
+    """Mend a cause right here and free all that waited for it; the answer is the list as it then is."""
+    reason = request.POST.get("code", "")
+    connection, way = front_connection(request.practice.pk), fix_of(reason)
+    try:
+        if connection is None or way is None:
+            raise NotMended(_("This can't be mended here."))
+        return _list(request, mend_cause(request, connection, reason, way))
+    except NotMended as error:
+        return _list(request, error.sentence, bad=True)
+
+
+def _list(
+    request: StaffRequest, sentence: str, *, undo: Undo | None = None, bad: bool = False
+) -> HttpResponse:
     answer = render(request, "web/writebacks/list.html", _context(request, request.POST))
-    return with_toast(request, answer, said, error=bad)
+    answer["HX-Reswap"] = "keyed"  # an Undo button asks for no swap of its own
+    return with_toast(request, answer, sentence, undo=undo, error=bad)
 
 
-def _done(request: StaffRequest, what: str) -> str:
-    practice_id, who = request.practice.pk, request.user.email
-    ids = [int(each) for each in request.POST.getlist("id") if each.isdecimal()]
-    if what == "dismiss":
-        mend.dismiss(practice_id, ids, who)
-        audit(request, "writebacks.dismissed", count=len(ids))
-        return _("Dismissed. It stays under All.")
-    if what == "assign":
-        return _assigned(request)
-    if what == "retry_alike":
-        code = request.POST.get("code", "")
-        n = mend.retry_alike(practice_id, code, who)
-        audit(request, "writebacks.retried", count=n, reason=code)
-    else:
-        n = mend.retry(practice_id, ids, who)
-        audit(request, "writebacks.retried", count=n)
+def _ids(request: StaffRequest) -> list[int]:
+    return [
+        int(each) for given in request.POST.getlist("id") for each in given.split(",") if each.isdecimal()
+    ]
+
+
+def _alike(request: StaffRequest) -> Filter:
+    """All that stand for one reason, of those that the filters leave on the page."""
+    wanted = _filter(request.POST, request.practice.time_zone)
+    return replace(wanted, show=Show.ATTENTION, reason=request.POST.get("code", ""))
+
+
+def _retry(request: StaffRequest) -> _Said:
+    return _retried(request, _ids(request))
+
+
+def _retry_alike(request: StaffRequest) -> _Said:
+    return _retried(request, ids_of(request.practice.pk, _alike(request), retryable=True))
+
+
+def _retried(request: StaffRequest, ids: Sequence[int]) -> _Said:
+    n = mend.retry_many(request.practice.pk, ids, request.user.email)
+    audit(request, "writebacks.retried", count=n, reason=request.POST.get("code", ""))
     if not n:
-        return _("Nothing was sent: the cause is still there, or it is on its way already.")
-    return ngettext("%(n)d is on its way again.", "%(n)d are on their way again.", n) % {"n": n}
+        return _("Nothing was sent: the cause is still there, or it is on its way already."), None
+    return ngettext("%(n)d is on its way again.", "%(n)d are on their way again.", n) % {"n": n}, None
+
+
+def _dismiss(request: StaffRequest) -> _Said:
+    return _dismissed(request, _ids(request))
+
+
+def _dismiss_alike(request: StaffRequest) -> _Said:
+    return _dismissed(request, ids_of(request.practice.pk, _alike(request), retryable=False))
+
+
+def _dismissed(request: StaffRequest, ids: Sequence[int]) -> _Said:
+    n = mend.dismiss_many(request.practice.pk, ids, request.user.email)
+    audit(request, "writebacks.dismissed", count=n)
+    said = ngettext("Dismissed. It stays under All.", "%(n)d dismissed. They stay under All.", n) % {"n": n}
+    return said, _undo(request, ids)
+
+
+def _undo(request: StaffRequest, ids: Sequence[int]) -> Undo | None:
+    if len(ids) > MOST_UNDONE or not mend.all_can_be_taken_up_again(request.practice.pk, ids):
+        return None
+    kept = {name: request.POST.get(name, "") for name in _FILTERS if request.POST.get(name)}
+    sends = kept | {"do": "reopen", "id": ",".join(str(each) for each in ids)}
+    return Undo(url=reverse("writebacks-act"), sends=sends, target="#writebacks")
+
+
+def _reopen(request: StaffRequest) -> _Said:
+    n = mend.reopen(request.practice.pk, _ids(request), request.user.email)
+    audit(request, "writebacks.reopened", count=n)
+    if not n:
+        return _("It can't be taken up again."), None
+    return ngettext("It is back where it stood.", "%(n)d are back where they stood.", n) % {"n": n}, None
+
+
+def _assign(request: StaffRequest) -> _Said:
+    return _assigned(request), None
+
+
+_Said = tuple[str, Undo | None]
+_ACTIONS: dict[str, Callable[[StaffRequest], _Said]] = {
+    "retry": _retry,
+    "retry_alike": _retry_alike,
+    "dismiss": _dismiss,
+    "dismiss_alike": _dismiss_alike,
+    "reopen": _reopen,
+    "assign": _assign,
+}
 
 
 def _assigned(request: StaffRequest) -> str:
@@ -181,16 +270,16 @@ def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
     wanted = _filter(asked, request.practice.time_zone)
     at = max(1, int(asked.get("page", "1"))) if asked.get("page", "1").isdecimal() else 1
     statuses = _statuses(request.practice.pk)
-    kept = {k: asked.get(k, "") for k in ("kind", "from", "to", "patient", "reason") if asked.get(k)}
+    kept = {k: asked.get(k, "") for k in _FILTERS[1:] if asked.get(k)}
     context: dict[str, object] = {
         "tabs": [(show, label, urlencode(kept | {"show": show})) for show, label in TABS.items()],
         "wanted": wanted,
-        "asked": {k: asked.get(k, "") for k in ("kind", "from", "to", "patient", "reason")},
+        "asked": {k: asked.get(k, "") for k in _FILTERS},
         "kinds": [(str(kind), kind.traits.label) for kind in ActivityKind]
         + [(APPOINTMENT_STATUS, kind_label(APPOINTMENT_STATUS))],
         "counts": counts(request.practice.pk),
         "query": urlencode(kept | {"show": wanted.show}),
-        "title": TITLES.get(wanted.reason or "", wanted.reason),
+        "title": title_of(wanted.reason or ""),
         "has_connection": front_connection(request.practice.pk) is not None,
     }
     if wanted.show is Show.ATTENTION and wanted.reason is None:
@@ -206,31 +295,26 @@ def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
 
 def _piles(practice_id: int, wanted: Filter, statuses: Mapping[str, str]) -> list[Pile]:
     made = []
+    connection, all_of = front_connection(practice_id), totals(practice_id)
     for group in groups(practice_id, wanted):
-        alike = Filter(
-            show=wanted.show,
-            kind=wanted.kind,
-            since=wanted.since,
-            until=wanted.until,
-            patient_key=wanted.patient_key,
-            reason=group.reason,
-        )
-        first = listing(practice_id, alike, limit=IN_A_GROUP)
+        first = listing(practice_id, replace(wanted, reason=group.reason), limit=IN_A_GROUP)
         sentences = {row.reason for row in first}
+        reason = reason_of(group.reason)
         made.append(
             Pile(
                 group=group,
-                title=TITLES.get(group.reason) or _("Other reasons"),
+                reason=reason,
                 sentence=sentences.pop() if len(sentences) == 1 else "",
-                fix=FIXES.get(group.reason),
                 rows=_rows(first, statuses),
+                pickers=pickers(connection, group.reason, reason.fix),
+                total=all_of.get(group.reason, group.count),
             )
         )
     return made
 
 
 def _rows(found: Sequence[Writeback], statuses: Mapping[str, str]) -> list[Row]:
-    names = names_of(found)
+    names, deeds = names_of(found), latest_of(found)
     return [
         Row(
             shown=shown(row),
@@ -238,6 +322,7 @@ def _rows(found: Sequence[Writeback], statuses: Mapping[str, str]) -> list[Row]:
             preview=_preview(row, statuses),
             text=row.text,
             candidates=_candidates(row),
+            deed=deeds.get(row.pk),
         )
         for row in found
     ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chartbridge.domain.clock import Clock, SystemClock
+from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import Repeat
 from chartbridge.store import deliveries, ledger
 from chartbridge.store.deliveries import Change, Row
@@ -22,22 +23,27 @@ from chartbridge.writeback.enqueue import given_of
 from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
-from chartbridge.writeback.rules import GO, Verdict, judge
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
 
 __all__ = [
     "Problem",
     "Rehearsal",
+    "all_can_be_taken_up_again",
     "back_fill",
+    "can_be_taken_up_again",
     "dismiss",
+    "dismiss_many",
     "free_after_setting",
     "imported",
     "may_be_taken",
     "patients_changed",
     "rehearse",
+    "reopen",
     "retry",
     "retry_alike",
+    "retry_many",
 ]
 
 _MENDABLE = (Delivery.HELD, Delivery.PARKED, Delivery.REFUSED)
@@ -58,6 +64,7 @@ _BY_SETTINGS = (
 )
 _MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "wrong_patient"}
 _UNWRITTEN = {"no_connection", "text_too_long"}
+_REOPENED, _WHOSE = "reopened", "who_is_this"
 _PIECE = 1000
 
 
@@ -77,7 +84,13 @@ def retry_alike(practice_id: int, reason_code: str, who: str, *, clock: Clock | 
     """Retry everything that stands for the same reason. Returns how many go on."""
     rows = Writeback.objects.filter(practice_id=practice_id, reason_code=reason_code)
     waiting = rows.filter(delivery__in=_MENDABLE) | rows.filter(delivery=Delivery.TAKEN, seen=Seen.MISSING)
-    ids = list(waiting.order_by("id").values_list("id", flat=True))
+    return retry_many(
+        practice_id, list(waiting.order_by("id").values_list("id", flat=True)), who, clock=clock
+    )
+
+
+def retry_many(practice_id: int, ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """Retry any number of them, a piece in each transaction. Returns how many go on."""
     pieces = [ids[at : at + _PIECE] for at in range(0, len(ids), _PIECE)]
     return sum(retry(practice_id, piece, who, clock=clock) for piece in pieces)
 
@@ -153,6 +166,52 @@ def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: 
         return len(done)
 
 
+def dismiss_many(practice_id: int, ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """Let any number of them go, a piece in each transaction. Returns how many could be let go."""
+    pieces = [ids[at : at + _PIECE] for at in range(0, len(ids), _PIECE)]
+    return sum(dismiss(practice_id, piece, who, clock=clock) for piece in pieces)
+
+
+def can_be_taken_up_again(row: Row | Writeback) -> bool:
+    """Whether letting it go can be undone: only while not a byte of it was sent, and no later wish stands for it."""
+    return (
+        row.delivery == Delivery.RETRACTED
+        and row.reason_code == "dismissed"
+        and row.attempts == 0
+        and row.kind != APPOINTMENT_STATUS
+    )
+
+
+def all_can_be_taken_up_again(practice_id: int, writeback_ids: Sequence[int]) -> bool:
+    """Whether letting these go can be undone for every one of them."""
+    rows = Writeback.objects.filter(practice_id=practice_id, pk__in=writeback_ids)
+    found = [can_be_taken_up_again(row) for row in rows.only("delivery", "reason_code", "attempts", "kind")]
+    return bool(found) and all(found)
+
+
+def reopen(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:
+    """Undo a letting go: each stands again where the settings put it now. Returns how many were taken up."""
+    now = (clock or SystemClock()).now()
+    with ledger.turn(practice_id):
+        rows = [row for row in deliveries.rows_of(practice_id, writeback_ids) if can_be_taken_up_again(row)]
+        codes = {row.id: _REOPENED if row.patient_key else _WHOSE for row in rows}
+        changes = [
+            change(
+                row,
+                Event.REOPEN,
+                fields={**CLEAR, "reason_code": codes[row.id], "reason": sentence(codes[row.id])},
+            )
+            for row in rows
+        ]
+        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        named = [each.row.id for each in done if each.row.patient_key]
+        held = deliveries.rows_of(practice_id, named)
+        _free_all(practice_id, held, who, now)
+        for connection_id in {row.connection_id for row in held if row.connection_id}:
+            wake(connection_id, Lane.WRITE)
+        return len(done)
+
+
 def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
     """An ability stays paused while one writeback stands parked for want of a right: take them all."""
     chosen = {row.id for row in rows}
@@ -195,7 +254,7 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     other = deliveries.patients_changed(desk.connection_id, keys)
     changes: list[Change] = []
     for row in rows:
-        if row.reason_code in _UNWRITTEN and row.activity_id:
+        if row.activity_id and _is_unwritten(row):
             changes += _write_anew(desk, row, who, now)
             continue
         verdict = judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now)
@@ -235,6 +294,12 @@ def _must_be_looked_for(desk: Desk, row: Row) -> bool:
 def may_be_taken(row: Row) -> bool:
     """Whether it stands parked because nobody knows what became of it."""
     return row.attempts > 0 and row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
+
+
+def _is_unwritten(row: Row) -> bool:
+    """Whether its text could not be made when it came in."""
+    made_here = row.command in (CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT)
+    return row.reason_code in _UNWRITTEN or (row.reason_code == _REOPENED and made_here and not row.marker)
 
 
 def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:

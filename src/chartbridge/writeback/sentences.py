@@ -43,6 +43,8 @@ SENTENCES: Final[dict[str, str]] = {
     "superseded": "A later move of the same appointment replaced this one.",
     "patient_named": "A person said whose this is; it was written for that patient.",
     "dismissed": "Dismissed.",
+    "reopened": "Taken up again. It waits for a person.",
+    "who_is_this": "Say whose this is, and it is written.",
     "uncertain": (
         "The answer of {pms} was lost, and {pms} has no way to look this up. Check the chart; retry only if it is "
         "not there."

@@ -36,6 +36,7 @@ class Event(StrEnum):
     RETRY = "retry"  # a person or a mended setting sends it again: it can't have been taken
     LOOK = "look"  # the same, but it may have been taken: look first
     DISMISS = "dismiss"  # a person lets it go
+    REOPEN = "reopen"  # a person takes up again what was let go and never was sent
     SUPERSEDE = "supersede"  # a later wish for the same thing replaces it
 
 
@@ -129,6 +130,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (PARKED, _E.PARK): PARKED,
     (PARKED, _E.DISMISS): RETRACTED,
     (PARKED, _E.SUPERSEDE): RETRACTED,
+    (RETRACTED, _E.REOPEN): HELD,
 }
 
 

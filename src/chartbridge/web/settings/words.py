@@ -120,6 +120,7 @@ _AUDIT: dict[str, Words] = {
     "writebacks.viewed": _("Looked at the writebacks"),
     "writebacks.retried": _("Tried writebacks again"),
     "writebacks.dismissed": _("Let go of writebacks"),
+    "writebacks.reopened": _("Took dismissed writebacks up again"),
     "activity.assigned": _("Said whose an activity is"),
     "connection.resumed": _("Resumed reading and writing"),
     "statuses.changed": _("Changed what a status means"),

@@ -63,6 +63,20 @@ def ago(moment: datetime | None) -> str:
 
 
 @register.filter
+def waited(moment: datetime) -> str:
+    """Return how long since then: "12 s", "4 min", "3 h", "2 days"."""
+    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    if seconds < 60:
+        return gettext("%(n)d s") % {"n": seconds}
+    if seconds < 3600:
+        return gettext("%(n)d min") % {"n": seconds // 60}
+    if seconds < 86400:
+        return gettext("%(n)d h") % {"n": seconds // 3600}
+    days = seconds // 86400
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+
+
+@register.filter
 def lag(milliseconds: int | None) -> str:
     """Return a lag for people: "–", "80 ms", "7.4 s", "3 min"."""
     if milliseconds is None:

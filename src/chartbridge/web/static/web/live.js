@@ -1,5 +1,5 @@
 // Live parts: listens to what moved and asks for the parts of the page that show it. No patient data comes this way.
-// <div data-live="appointments writebacks" [data-live-key="4711"] hx-get="…" hx-trigger="live">
+// <div data-live="appointments writebacks" [data-live-key="4711"] [data-live-gap="2000"] hx-get="…" hx-trigger="live">
 
 const address = document.querySelector("meta[name=live]")?.content;
 const POLL_MS = 15000;
@@ -11,7 +11,7 @@ let poll = null;
 function ask(part) {
   const held = asked.get(part);
   if (held?.later) return;
-  const wait = held ? held.at + GAP_MS - performance.now() : 0;
+  const wait = held ? held.at + (Number(part.dataset.liveGap) || GAP_MS) - performance.now() : 0;
   if (wait > 0) {
     held.later = window.setTimeout(() => { held.later = 0; go(part); }, wait);
   } else {
