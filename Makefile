@@ -9,7 +9,7 @@ ARGS ?=
 ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake tests/api)
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
 
-.PHONY: help demo test test-parts check checks format bench faults soak screenshots locks $(addprefix check-,form types doors tables docs)
+.PHONY: help demo test test-parts check checks format bench faults soak simulate screenshots locks $(addprefix check-,form types doors tables docs)
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 16
 
@@ -74,6 +74,9 @@ faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full
 
 soak: .venv/dev test-parts  ## mixed faults on the running product; ARGS="--minutes 10 --seed 1"
 	@$(PY) -m tests.faults.soak $(ARGS)
+
+simulate: .venv/dev  ## more seeds of the simulated engine; ARGS="--seeds 50000 --from 0"
+	$(PY) -m tests.simulation $(ARGS)
 
 screenshots: .venv/dev test-parts  ## take the README's pictures from a running demo
 	$(PY) scripts/screenshots.py $(ARGS)

@@ -1,0 +1,52 @@
+"""What a seed came to. Must not be in it: Django (the command counts in a process without it)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Told:
+    """What the hub acknowledged: an activity by its token in its text or file, or a move on the board."""
+
+    token: str
+    activity_id: int
+    patient_key: str
+
+
+@dataclass
+class Verdict:
+    """What a seed came to. All but the first four must stay empty."""
+
+    seed: int
+    trace: str = ""
+    ops: int = 0
+    deaths: int = 0
+    lost: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not (self.lost or self.twice or self.wrong or self.unknown)
+
+    def __str__(self) -> str:
+        words = [
+            f"{name}: {each}"
+            for name in ("lost", "twice", "wrong", "unknown")
+            for each in getattr(self, name)
+        ]
+        return f"seed {self.seed}, {self.ops} ops, {self.deaths} deaths: {'; '.join(words) or 'good'}"
+
+
+def summed(verdicts: list[Verdict]) -> Counter[str]:
+    """Count over many seeds."""
+    total: Counter[str] = Counter()
+    for each in verdicts:
+        total["ops"] += each.ops
+        total["deaths"] += each.deaths
+        for name in ("lost", "twice", "wrong", "unknown"):
+            total[name] += len(getattr(each, name))
+    return total
