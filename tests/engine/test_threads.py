@@ -327,23 +327,30 @@ def test_a_thousand_practices_cost_little_and_begin_in_time(running: Running) ->
     assert engine.slip().p99_ms < 1000
 
 
-def test_while_a_pms_is_away_all_its_turns_together_ask_at_most_every_two_seconds(running: Running) -> None:
+def test_while_a_pms_is_away_reading_and_writing_each_ask_every_four_seconds_and_neither_waits_for_the_other(
+    running: Running,
+) -> None:
     away = threading.Event()
     away.set()
-    asked: list[float] = []
+    read: list[float] = []
+    written: list[float] = []
 
     def check(who: int, stream: Stream) -> Checked:
-        asked.append(time.monotonic())
+        read.append(time.monotonic())
         return Checked(next_in=0.05, error_code="unavailable" if away.is_set() else "")
 
-    checker = FakeChecker(streams=tuple(Stream), does=check)
-    running(checker)
-    wait_for(lambda: len(asked) >= 4, 60)
-    apart = [later - earlier for earlier, later in itertools.pairwise(asked[:4])]
-    assert min(apart) >= 1.9
+    def write(who: int) -> Delivered:
+        written.append(time.monotonic())
+        return Delivered(next_in=0.05, answered=not away.is_set())
+
+    deliverer = FakeDeliverer(does=write, waits={1: datetime.now(UTC)})
+    running(FakeChecker(streams=tuple(Stream), does=check), deliverer)
+    wait_for(lambda: len(read) >= 4 and len(written) >= 4, 90)
+    for asked in (read[:4], written[:4]):
+        assert min(later - earlier for earlier, later in itertools.pairwise(asked)) >= 3.9
     away.clear()
-    before = len(asked)
-    wait_for(lambda: len(asked) >= before + 8, 60)
+    before = len(read), len(written)
+    wait_for(lambda: len(read) >= before[0] + 8 and len(written) >= before[1] + 8, 60)
 
 
 def test_a_pms_that_is_away_holds_up_no_other(running: Running) -> None:

@@ -9,6 +9,7 @@ Must not be in it: what the lab does with it.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -52,7 +53,8 @@ class Wishes:
 
 
 def main() -> None:
-    """Make the product mortal and run its command line."""
+    """Make the product mortal and run its command line. SIGUSR1 prints where its threads stand."""
+    faulthandler.register(signal.SIGUSR1)
     wishes = Wishes(**json.loads(os.environ.get("FAULTS", "{}")))
     assert not wishes.die_at or wishes.die_at in STEPS, wishes.die_at
     steps = _Steps(wishes)

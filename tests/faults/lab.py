@@ -309,9 +309,10 @@ class Lab:
                 self.launch()
             return self.moving() == 0
 
-        await_that(quiet, seconds, "quiet", tell=self._where_they_stand)
+        await_that(quiet, seconds, "quiet", tell=self.where_they_stand)
 
-    def _where_they_stand(self) -> str:
+    def where_they_stand(self) -> str:
+        """Tell it for an error: states and codes only."""
         return str(
             self.rows("SELECT delivery, seen, reason_code, COUNT(*) FROM store_writeback GROUP BY 1, 2, 3")
         )

@@ -123,6 +123,10 @@ class MariaDbProcess:
         self._process.kill()
         self._process.wait()
 
+    def has_ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is None or self._process.poll() is not None
+
     def stop(self) -> None:
         """Stop it as an administrator does."""
         if self._process is not None:

@@ -202,7 +202,7 @@ class Engine:
         if lane in self._busy:
             self._waiting.setdefault(lane, {}).setdefault(job, at)
             return
-        later = self._outages.ask(job.connection_id, self._clock.monotonic())
+        later = self._outages.ask(job.connection_id, job.lane, self._clock.monotonic())
         if later is not None:
             self._timetable.put(job, later)
             return
