@@ -8,7 +8,7 @@ from __future__ import annotations
 from ninja import NinjaAPI
 
 from chartbridge import __version__
-from chartbridge.api import activities, changes, charts, errors, metrics, settings, work
+from chartbridge.api import activities, changes, charts, errors, metrics, reconciliation, settings, work
 from chartbridge.api.access import Bearer
 
 api = NinjaAPI(
@@ -20,5 +20,5 @@ api = NinjaAPI(
     docs_url=None,
 )
 errors.install(api)
-for each in (activities, charts, work, settings, changes, metrics):
+for each in (activities, charts, work, reconciliation, settings, changes, metrics):
     api.add_router("", each.router)

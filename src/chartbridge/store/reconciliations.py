@@ -169,12 +169,21 @@ def decide(finding_ids: Sequence[int], decision: str, who: str, now: datetime) -
     return rows.update(decision=decision, decided_by=who, decided_at=now)
 
 
+def today(practice_id: int, now: datetime) -> date:
+    """Return the day that it is at the practice."""
+    return now.astimezone(_zone(practice_id)).date()
+
+
+def _zone(practice_id: int) -> ZoneInfo:
+    return ZoneInfo(Practice.objects.values_list("time_zone", flat=True).get(pk=practice_id))
+
+
 def _of_day(practice_id: int, day: date) -> QuerySet[Writeback]:
     """What came in on that day of the practice's calendar, or was written on it, and was meant for the chart.
 
     Both: what came in at the evening and could only be written the next morning is looked at with the next day.
     """
-    zone = ZoneInfo(Practice.objects.values_list("time_zone", flat=True).get(pk=practice_id))
+    zone = _zone(practice_id)
     begin = datetime.combine(day, time(), tzinfo=zone)
     end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
     came_in = Q(created_at__gte=begin, created_at__lt=end)
