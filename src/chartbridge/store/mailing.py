@@ -39,8 +39,10 @@ def save(
     recipients: Sequence[str],
     hour: int,
 ) -> MailSetting:
-    """Store it. `password` None keeps the present one."""
+    """Store it. `password` None keeps the present one, unless the server is another."""
     row = setting(practice_id)
+    if password is None and (host, port) != (row.host, row.port):
+        row.secrets = b""  # a password is for the server that it was entered for
     row.on, row.host, row.port, row.security, row.user = on, host, port, security, user
     row.sender, row.recipients, row.hour, row.error = sender, list(recipients), hour, ""
     if password is not None:

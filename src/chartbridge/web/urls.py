@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from chartbridge.web import (
     changes,
+    chart_writes,
     compose,
     files,
     flow,
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/", patients.page, name="patients"),
     path("patients/search/", patients.search, name="patient-search"),
     path("patients/<str:key>/", patient.page, name="patient"),
+    path("patients/<str:key>/writes/", chart_writes.page, name="patient-writes"),
     path("patients/<str:key>/timeline/", patient.entries, name="patient-timeline"),
     path("patients/<str:key>/about/", patient.about, name="patient-about"),
     path("patients/<str:key>/write/", compose.write, name="patient-write"),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from chartbridge.web import profile, welcome
-from chartbridge.web.settings import connection, people, statuses, sync, tokens, trail, webhooks, writeback
+from chartbridge.web.settings import (
+    book,
+    connection,
+    mail,
+    people,
+    statuses,
+    sync,
+    tokens,
+    trail,
+    webhooks,
+    writeback,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("welcome/", welcome.page, name="welcome"),
@@ -51,5 +62,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/webhooks/<int:pk>/again/", webhooks.again, name="settings-webhook-again"),
     path("settings/webhooks/<int:pk>/remove/", webhooks.remove, name="settings-webhook-remove"),
     path("settings/webhooks/<int:pk>/back/", webhooks.back, name="settings-webhook-put-back"),
+    path("settings/mail/", mail.page, name="settings-mail"),
+    path("settings/mail/save/", mail.save, name="settings-mail-save"),
+    path("settings/mail/test/", mail.test, name="settings-mail-test"),
+    path("settings/ledger/", book.state, name="settings-ledger"),
+    path("settings/ledger/<str:form>/", book.download, name="settings-ledger-download"),
     path("settings/audit/", trail.page, name="audit-trail"),
 ]

@@ -66,6 +66,8 @@ AUDIT_GROUPS: dict[str, Words] = {
     "drift": _("Changes in the PMS"),
     "reconciliation": _("Reconciliation"),
     "undo": _("Undoing"),
+    "mail": _("E-mail"),
+    "ledger": _("Ledger"),
     "store": _("Chartbridge's own data"),
 }
 """First part of an audit entry's code → the filter's words."""
@@ -78,6 +80,11 @@ _AUDIT: dict[str, Words] = {
     "reconciliation.begun": _("Looked for a day in the PMS"),
     "reconciliation.known": _("Said that a difference may stay"),
     "reconciliation.mended": _("Mended a difference"),
+    "mail.saved": _("Changed the e-mail settings"),
+    "mail.tested": _("Sent a test e-mail"),
+    "ledger.verified": _("Verified the ledger"),
+    "ledger.exported": _("Exported the ledger"),
+    "patient.writes_viewed": _("Looked at everything written to a chart"),
     "undo.tried": _("Tried out an undo"),
     "undo.done": _("Undid what a setting wrote"),
     "people.added": _("Added somebody"),

@@ -125,3 +125,8 @@ document.addEventListener("click", (event) => {
 const strip = document.querySelector(".settings__nav");
 const here = strip?.querySelector("[aria-current]");
 if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - 16;
+
+// A button that prints the page.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
