@@ -110,6 +110,20 @@ def test_the_health_page_says_how_the_last_night_was(day: Day, desk: Client) -> 
     assert "1 not as written" in desk.get("/health/").content.decode()
 
 
+def test_all_alike_are_mended_with_one_press(day: Day, desk: Client) -> None:
+    run = a_run(day, FindingKind.TWICE, FindingKind.TWICE, FindingKind.CHANGED)
+    answer = desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "alike": FindingKind.TWICE})
+    assert "2 are on their way" in answer.content.decode()
+    assert sorted(run.findings.values_list("decision", flat=True)) == ["", "mended", "mended"]
+    assert Writeback.objects.filter(corrects__isnull=False).count() == 2
+
+
+@pytest.mark.parametrize("number", ["", "x", "9" * 40, "-1"])
+def test_nonsense_is_answered_in_words(day: Day, desk: Client, number: str) -> None:
+    answer = desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": number})
+    assert "already dealt with" in answer.content.decode()
+
+
 def test_who_may_only_read_mends_nothing(day: Day, sign_in: SignIn) -> None:
     found = a_run(day, FindingKind.TWICE).findings.get()
     reader = sign_in(Role.READ_ONLY)
@@ -148,7 +162,12 @@ def test_an_undo_shows_first_and_acts_then(day: Day, sign_in: SignIn) -> None:
 
 def test_an_undo_needs_a_time_and_a_manager(day: Day, sign_in: SignIn) -> None:
     manager = sign_in(Role.MANAGER)
-    for asked in ({}, {"from": "x", "to": "y"}, {"from": "2026-02-02T10:00", "to": "2026-02-01T10:00"}):
+    for asked in (
+        {},
+        {"from": "x", "to": "y"},
+        {"from": "2026-02-02T10:00", "to": "2026-02-01T10:00"},
+        {"from": "2026-02-02", "to": "9999-12-31"},
+    ):
         assert "from when to when" in manager.post("/writebacks/undo/dry-run/", asked).content.decode()
     assert sign_in(Role.FRONT_DESK).get("/writebacks/undo/").status_code == 403
 

@@ -28,6 +28,7 @@ from chartbridge.writeback import correcting, mend, reconcile
 from chartbridge.writeback.rules import kind_label
 
 HISTORY = 14
+SHOWN = 200
 KINDS: dict[str, tuple[str | Promise, str | Promise, str]] = {
     FindingKind.MISSING: (
         gettext_lazy("Not in the chart"),
@@ -108,12 +109,7 @@ def decide(request: StaffRequest) -> HttpResponse:
 
 
 def _decided(request: StaffRequest) -> tuple[str, bool]:
-    chosen = [int(each) for each in request.POST.getlist("finding") if each.isdecimal()]
-    found = [
-        each
-        for each in (reconciliations.finding(request.practice.pk, number) for number in chosen)
-        if each and not each.decision
-    ]
+    found = _chosen(request)
     if not found:
         return _("Somebody has already dealt with it."), True
     what, now = request.POST.get("do", ""), timezone.now()
@@ -130,9 +126,24 @@ def _decided(request: StaffRequest) -> tuple[str, bool]:
     return ngettext("%(n)d is on its way.", "%(n)d are on their way.", count) % {"n": count}, False
 
 
+def _chosen(request: StaffRequest) -> list[ReconciliationFinding]:
+    """What is still open of the finding that was named, or of all alike in the newest look."""
+    if kind := request.POST.get("alike", ""):
+        runs = reconciliations.newest(request.practice.pk)
+        found = reconciliations.findings(runs[0].pk) if runs else []
+        return [each for each in found if each.kind == kind and not each.decision]
+    number = request.POST.get("finding", "")
+    named = reconciliations.finding(request.practice.pk, int(number)) if _is_number(number) else None
+    return [named] if named and not named.decision else []
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
 def _mended(request: StaffRequest, found: list[ReconciliationFinding], who: str, now: datetime) -> int:
     missing = [each.writeback_id for each in found if each.kind == FindingKind.MISSING]
-    count = mend.retry(request.practice.pk, missing, who) if missing else 0
+    count = mend.retry_many(request.practice.pk, missing, who)
     for each in found:
         if each.kind in (FindingKind.TWICE, FindingKind.WRONG_PATIENT):
             count += correcting.correct_finding(each, who, now)
@@ -144,17 +155,15 @@ def _context(request: StaffRequest) -> dict[str, object]:
     run = runs[0] if runs else None
     lines = _lines(run) if run else []
     undecided = [line for line in lines if not line.finding.decision]
-    alike = {
-        kind: [line.finding.pk for line in undecided if line.finding.kind == kind]
-        for kind in FIXES
-        if sum(line.finding.kind == kind for line in undecided) > 1
-    }
+    kinds = [line.finding.kind for line in undecided]
+    alike = [(kind, FIXES[kind], kinds.count(kind)) for kind in FIXES if kinds.count(kind) > 1]
     return {
         "run": run,
         "running": run is not None and run.finished_at is None,
-        "lines": lines,
+        "lines": lines[:SHOWN],
+        "more": max(0, len(lines) - SHOWN),
         "undecided": len(undecided),
-        "alike": [(KINDS[kind][0], FIXES[kind], numbers) for kind, numbers in alike.items()],
+        "alike": alike,
         "history": [(each, reconciliations.undecided(each.pk)) for each in runs[1:]],
         "today": _today(request),
         "percent": round(100 * run.looked / run.total) if run and run.total else 0,

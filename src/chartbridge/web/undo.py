@@ -131,4 +131,4 @@ def _moment(text: str, zone: ZoneInfo) -> datetime | None:
             found = datetime.combine(date.fromisoformat(text), time())
         except ValueError:
             return None
-    return found.replace(tzinfo=zone)
+    return found.replace(tzinfo=zone) if 2000 <= found.year <= 2100 else None
