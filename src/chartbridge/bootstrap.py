@@ -27,8 +27,8 @@ RECONCILE_AT = 2
 """The hour of a practice's own clock from which on yesterday is looked at in its PMS."""
 
 CONNECTORS: dict[str, str] = {
-    "eaglesoft": "chartbridge.connectors.eaglesoft",
     "open_dental": "chartbridge.connectors.open_dental",
+    "eaglesoft": "chartbridge.connectors.eaglesoft",
 }
 """Connector id → its package. A new vendor adds one line here."""
 

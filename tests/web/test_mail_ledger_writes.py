@@ -54,6 +54,9 @@ def test_a_mail_setting_is_kept_and_its_password_never_shown(day: Day, sign_in: 
     manager.post("/settings/mail/save/", MAIL | {"password": "", "hour": "9"})
     row.refresh_from_db()
     assert (bytes(row.secrets), row.hour) == (sealed, 9)
+    manager.post("/settings/mail/save/", MAIL | {"password": "", "host": "mail.elsewhere.example"})
+    row.refresh_from_db()
+    assert not row.secrets, "a password goes to the server that it was entered for, and to no other"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,7 @@ def test_a_test_mail_is_sent_and_a_failure_said(day: Day, sign_in: SignIn) -> No
         assert len(server.taken) == 1
         server.password = "another"
         assert "does not accept the user name" in manager.post("/settings/mail/test/").content.decode()
+        assert "The daily mail could not be sent" in manager.get("/health/").content.decode()
 
 
 def test_the_front_desk_sees_neither_mail_nor_ledger(day: Day, desk: Client) -> None:

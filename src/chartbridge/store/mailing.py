@@ -41,7 +41,7 @@ def save(
 ) -> MailSetting:
     """Store it. `password` None keeps the present one, unless the server is another."""
     row = setting(practice_id)
-    if password is None and (host, port) != (row.host, row.port):
+    if password is None and (host, port, security) != (row.host, row.port, row.security):
         row.secrets = b""  # a password is for the server that it was entered for
     row.on, row.host, row.port, row.security, row.user = on, host, port, security, user
     row.sender, row.recipients, row.hour, row.error = sender, list(recipients), hour, ""

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Stream
 from chartbridge.pms.registry import registry
-from chartbridge.store import reconciliations
+from chartbridge.store import mailing, reconciliations
 from chartbridge.store.board import front_connection
 from chartbridge.store.health import BadRows, bad_rows_by_stream, mirrored, queue_state, standing_for
 from chartbridge.store.models import Connection, Role, StreamState
@@ -182,6 +182,7 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "clock_behind": -(clock or 0),
         "budget": _budget(connection, manifest),
         "webhooks": trouble(request.practice.pk),
+        "mail_error": mailing.setting(request.practice.pk).error,
         "reconciled": reconciliations.newest_finished(request.practice.pk),
         "unlike": reconciliations.open_findings(request.practice.pk),
     }

@@ -126,6 +126,11 @@ const strip = document.querySelector(".settings__nav");
 const here = strip?.querySelector("[aria-current]");
 if (here && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - 16;
 
+// What is folded away is printed too.
+window.addEventListener("beforeprint", () => {
+  for (const each of document.querySelectorAll(".writes__one details")) each.open = true;
+});
+
 // A button that prints the page.
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
