@@ -5,6 +5,7 @@ Must not be in it: Open Dental's tables (the sandbox makes those).
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
@@ -153,6 +154,12 @@ _PASSWORD = "of-the-tests"
 
 def _install(folder: Path) -> None:
     program = find_program(["mariadb-install-db", "mysql_install_db"], part="MariaDB")
+    with (Path(tempfile.gettempdir()) / "chartbridge-mariadb-install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once get in each other's way
+        _make_tables(program, folder)
+
+
+def _make_tables(program: str, folder: Path) -> None:
     subprocess.run(
         [
             program,
