@@ -143,7 +143,8 @@ class Hub:
 
     def env(self) -> dict[str, str]:
         """The environment of a process that works on this data folder."""
-        return {**os.environ, "CHARTBRIDGE_DATA": str(self.data), "PYTHONPATH": os.getcwd()}
+        path = os.pathsep.join([os.getcwd(), str(Path(os.getcwd(), "src"))])  # this tree, wherever it is installed
+        return {**os.environ, "CHARTBRIDGE_DATA": str(self.data), "PYTHONPATH": path}
 
 
 def _set_up(
