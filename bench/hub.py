@@ -143,7 +143,9 @@ class Hub:
 
     def env(self) -> dict[str, str]:
         """The environment of a process that works on this data folder."""
-        path = os.pathsep.join([os.getcwd(), str(Path(os.getcwd(), "src"))])  # this tree, wherever it is installed
+        path = os.pathsep.join(
+            [os.getcwd(), str(Path(os.getcwd(), "src"))]
+        )  # this tree, wherever it is installed
         return {**os.environ, "CHARTBRIDGE_DATA": str(self.data), "PYTHONPATH": path}
 
 
