@@ -149,13 +149,19 @@ def _daily(clock: Clock) -> Daily:
     from chartbridge.store import mailing, tending
     from chartbridge.store.live_connectors import live
     from chartbridge.web.reasons import title_of
-    from chartbridge.writeback import digest, reconcile
+    from chartbridge.writeback import digest, reconcile, undoing
 
     def look_at_the_day_before(practice_id: int, day: date) -> None:
         reconcile.begin(practice_id, day - timedelta(days=1), reconcile.WHO, clock=clock)
 
     def send_mail(practice_id: int, _day: date) -> None:
         digest.send_daily(practice_id, clock, title_of)
+
+    reconciler, undoer = reconcile.Reconciler(live(), clock), undoing.Undoer(clock)
+
+    def what_was_asked_for() -> bool:
+        more = undoer()
+        return reconciler() or more
 
     return Daily(
         {
@@ -166,7 +172,7 @@ def _daily(clock: Clock) -> Daily:
             "digest": DailyJob(hours=mailing.hours, run=send_mail),
         },
         clock,
-        asked=reconcile.Reconciler(live(), clock),
+        asked=what_was_asked_for,
     )
 
 

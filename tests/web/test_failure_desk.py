@@ -37,6 +37,7 @@ from tests.web.day import Day, a_day, a_writeback, an_activity
 NOTE, TEXT = ActivityKind.PATIENT_NOTE, ActivityKind.OUTGOING_TEXT
 FINE = {
     "", "dismissed", "superseded", "patient_named", "reopened", "looking", "text_changed", "undone",
+    "not_undone",
     "waiting_for_import",
 }  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from axe_core_python.sync_playwright import Axe
@@ -11,20 +12,24 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.clock import SystemClock
 from chartbridge.store.models import (
     Delivery,
     FindingKind,
     MirrorPatient,
+    Practice,
     Reconciliation,
     ReconciliationFinding,
     Role,
     Seen,
+    Undoing,
     Writeback,
 )
 from tests.conftest import LiveHub
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_day, a_writeback, an_activity
 from tests.web.test_working_pages_look import SIZES
+from tests.writeback.conftest import undo_whole
 
 NOTE = ActivityKind.PATIENT_NOTE
 
@@ -150,14 +155,59 @@ def test_an_undo_shows_first_and_acts_then(day: Day, sign_in: SignIn) -> None:
     assert "2 would be undone" in html
     assert "Please disregard it" in html
     assert not Writeback.objects.filter(corrects__isnull=False).exists()
-    html = manager.post("/writebacks/undo/do/", asked).content.decode()
-    assert "2 undone" in html
-    assert Writeback.objects.filter(corrects__isnull=False).count() == 1
+    up_to = re.search(r'"up_to": "(\d+)"', html)
+    assert up_to
+    html = manager.post("/writebacks/undo/do/", asked | {"up_to": up_to[1]}).content.decode()
+    assert "Making the list." in html
+    assert not Writeback.objects.filter(corrects__isnull=False).exists(), "the engine does it"
+    undo_whole(Undoing.objects.get(), SystemClock())
     waiting.refresh_from_db()
     assert waiting.delivery == Delivery.RETRACTED
-    again = manager.post("/writebacks/undo/do/", asked).content.decode()
-    assert "corrected already" in again
-    assert Writeback.objects.filter(corrects__isnull=False).count() == 1
+    html = manager.get("/writebacks/undo/").content.decode()
+    for said in ("1 is undone", "1 correction is on its way", "1 of 2 are settled", "Take it back"):
+        assert said in html
+    correction = Writeback.objects.get(corrects__isnull=False)
+    Writeback.objects.filter(pk=correction.pk).update(delivery=Delivery.PARKED, reason="DOC9 is not active.")
+    html = manager.get("/writebacks/undo/state/").content.decode()
+    assert "1 could not be undone: DOC9 is not active." in html
+    Writeback.objects.filter(pk=correction.pk).update(delivery=Delivery.QUEUED)
+    assert "is taken back" in manager.post("/writebacks/undo/take-back/").content.decode()
+    undo_whole(Undoing.objects.get(), SystemClock())
+    assert "was taken back" in manager.get("/writebacks/undo/state/").content.decode()
+    correction.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (correction.delivery, waiting.delivery) == (Delivery.RETRACTED, Delivery.QUEUED)
+    assert "sent already" in manager.post("/writebacks/undo/take-back/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "taken"),
+    [
+        ("2026-11-01T01:30", "2026-11-01T01:30", {"first", "second"}),
+        ("2026-11-01T00:00", "2026-11-01T01:29", {"first"}),
+        ("2026-11-01T01:31", "2026-11-01T02:30", {"second"}),
+        ("2026-11-01T02:00", "2026-11-01T03:00", set()),
+        ("2026-03-08T01:00", "2026-03-08T02:30", {"spring"}),
+    ],
+)
+def test_an_hour_that_comes_twice_is_taken_both_times(
+    day: Day, sign_in: SignIn, begins: str, ends: str, taken: set[str]
+) -> None:
+    Practice.objects.update(time_zone="America/New_York")
+    at = {
+        "first": datetime(2026, 11, 1, 5, 30, tzinfo=UTC),  # 1:30 summer time
+        "second": datetime(2026, 11, 1, 6, 30, tzinfo=UTC),  # 1:30 once more
+        "spring": datetime(2026, 3, 8, 7, 15, tzinfo=UTC),  # 3:15; there is no 2:15 that night
+    }
+    rows = {a_written_note(day, created_at=moment).pk: name for name, moment in at.items()}
+    asked = {"from": begins, "to": ends, "up_to": str(max(rows))}
+    manager = sign_in(Role.MANAGER)
+    html = manager.post("/writebacks/undo/dry-run/", asked).content.decode()
+    assert ("an hour came twice" in html) == ("2026-11-01T01:" in begins + ends)
+    manager.post("/writebacks/undo/do/", asked)
+    run = undo_whole(Undoing.objects.get(), SystemClock())
+    found = {rows[step.writeback_id] for step in run.steps.all()}
+    assert found == taken
 
 
 def test_an_undo_needs_a_time_and_a_manager(day: Day, sign_in: SignIn) -> None:
@@ -191,6 +241,10 @@ def test_both_pages_can_be_used_by_everybody(
             page.fill("#undo-from", "2000-01-01T00:00")
             page.get_by_role("button", name="Show what would happen").click()
             page.get_by_role("heading", name="would be undone").wait_for()
+            page.get_by_role("button", name="Undo these").click()
+            page.get_by_text("Making the list.").wait_for()
+            undo_whole(Undoing.objects.get(), SystemClock())
+            page.get_by_text("on their way into the chart").wait_for()
         found += [
             (address, each["id"], [node["target"] for node in each["nodes"]][:3])
             for each in Axe().run(page)["violations"]

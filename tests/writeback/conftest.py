@@ -10,7 +10,7 @@ import pytest
 
 from chartbridge.domain.activities import DOCUMENT_KINDS, NOTE_KINDS, ActivityKind
 from chartbridge.domain.charts import LookupKind
-from chartbridge.domain.clock import SetClock
+from chartbridge.domain.clock import Clock, SetClock
 from chartbridge.pms import registry as registry_module
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.registry import install
@@ -28,8 +28,10 @@ from chartbridge.store.models import (
     NoteSetting,
     Practice,
     Seen,
+    Undoing,
     Writeback,
 )
+from chartbridge.writeback import undoing
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
 from tests.writeback.scripted_pms import ScriptedPms, scripted_manifest, scripted_registry
@@ -162,6 +164,14 @@ def registered() -> Iterator[None]:
 def make_office(db: None, registered: None) -> Callable[..., Office]:
     """Make an office; what is given goes into the claim of notes."""
     return open_office
+
+
+def undo_whole(run: Undoing, clock: Clock) -> Undoing:
+    """Go on until it is over or must wait for the PMS."""
+    while run.finished_at is None and undoing.go_on(run, clock):
+        run.refresh_from_db()
+    run.refresh_from_db()
+    return run
 
 
 def _lists(link: Connection) -> None:

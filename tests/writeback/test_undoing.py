@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.marker import markers_in
-from chartbridge.store import ledger
+from chartbridge.pms.commands import AddNote, Command
+from chartbridge.pms.errors import Refused, Unauthorised
+from chartbridge.store import ledger, undoings
 from chartbridge.store.bad_days import Wanted
-from chartbridge.store.models import Delivery, MirrorAppointment, NoteSetting, Writeback
-from chartbridge.writeback import undoing
+from chartbridge.store.models import Delivery, MirrorAppointment, NoteSetting, Undoing, Writeback
+from chartbridge.writeback import correcting, mend, undoing
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.undoing import Way
-from tests.writeback.conftest import NOON, Office
+from tests.writeback.conftest import NOON, Office, undo_whole
+from tests.writeback.scripted_pms import lose_answer
 
 WHO = "owner@example.com"
 
 
-def wanted(**given: str) -> Wanted:
-    return Wanted(since=NOON - timedelta(hours=1), until=NOON + timedelta(hours=5), **given)
+def wanted(**given: object) -> Wanted:
+    return Wanted(since=NOON - timedelta(hours=1), until=NOON + timedelta(hours=5), **given)  # type: ignore[arg-type]
 
 
-def undo(office: Office, **given: str) -> dict[Way, int]:
-    return undoing.undo(office.practice.pk, wanted(**given), WHO, clock=office.clock)
+def begin(office: Office, **given: object) -> Undoing:
+    return undoing.begin(office.practice.pk, wanted(**given), WHO, clock=office.clock)
+
+
+def undo(office: Office, **given: object) -> dict[Way, int]:
+    run = undo_whole(begin(office, **given), office.clock)
+    assert run.finished_at
+    return Counter(Way(step.way) for step in run.steps.all())
 
 
 def test_a_dry_run_says_each_and_changes_nothing(office: Office) -> None:
@@ -77,29 +88,198 @@ def test_what_has_not_gone_out_is_taken_back(office: Office) -> None:
     assert office.only().delivery == Delivery.RETRACTED
 
 
-def test_a_crash_in_the_middle_corrects_nothing_twice(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dies_at", range(1, 8))
+def test_a_crash_anywhere_corrects_nothing_twice_and_the_next_process_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
     monkeypatch.setattr(undoing, "AT_ONCE", 2)
     for number in range(5):
         office.enqueue(patient=str(number % 3 + 1))
     office.settle()
-    real, calls = undoing._do, []
+    office.change(writing_on=False)
+    office.enqueue()
+    office.change(writing_on=True)
+    begin(office)
+    real, calls = undoings.come_to, []
 
-    def dies_at_the_second(*args: object) -> None:
+    def dies(*args: object) -> bool:
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == dies_at:
             raise KeyboardInterrupt
-        real(*args)  # type: ignore[arg-type]
+        return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(undoing, "_do", dies_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
-        undo(office)
-    monkeypatch.setattr(undoing, "_do", real)
-    undo(office)
+    monkeypatch.setattr(undoings, "come_to", dies)
+    go = undoing.Undoer(office.clock)
+    with contextlib.suppress(KeyboardInterrupt):
+        while go():
+            pass
+    again = undoing.Undoer(office.clock)  # as after a restart
+    while again():
+        pass
+    run = Undoing.objects.get()
+    assert run.stage == "done"
     office.settle()
     assert Writeback.objects.filter(corrects__isnull=False).count() == 5
+    assert Writeback.objects.filter(delivery=Delivery.RETRACTED).count() == 1
+    assert undoings.progress(run).done == 6
     office.check()
+
+
+def test_what_is_really_done_is_counted_and_what_failed_with_its_reason(office: Office) -> None:
+    for patient in ("1", "2", "3"):
+        office.enqueue(patient=patient)
+    office.settle()
+    run = undo_whole(begin(office), office.clock)
+    told = undoings.progress(run)
+    assert (told.total, told.done, told.on_way) == (3, 0, 3), (
+        "nothing is corrected before it stands in the chart"
+    )
+    refused = Writeback.objects.get(corrects__isnull=False, patient_key="2").marker
+
+    def refuses(command: Command) -> None:
+        if isinstance(command, AddNote) and command.marker == refused:
+            raise Refused("The PMS says no.", reason="")
+
+    office.pms.before = refuses
+    office.settle()
+    told = undoings.progress(run)
+    assert (told.done, told.on_way, dict(told.stuck)) == (2, 0, {"The PMS says no.": 1})
+
+
+def test_one_that_fails_is_said_and_stops_no_other(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patient in ("1", "2", "3"):
+        office.enqueue(patient=patient)
+    office.settle()
+    bad = Writeback.objects.get(patient_key="2").pk
+    real = correcting.text_of
+
+    def broken(each: correcting.ToCorrect, *rest: object) -> str:
+        if each.row.id == bad and len(str(rest[-1])) > 4:
+            raise ValueError
+        return real(each, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(correcting, "text_of", broken)
+    run = undo_whole(begin(office), office.clock)
+    office.settle()
+    told = undoings.progress(run)
+    assert (told.done, dict(told.stuck)) == (2, {undoing.FAULT: 1})
+
+
+def test_what_is_on_its_way_is_undone_once_that_is_settled(office: Office) -> None:
+    office.enqueue()
+    office.pms.after = lose_answer
+    office.deliver()
+    assert office.only().delivery == Delivery.UNCERTAIN
+    run = begin(office)
+    go = undoing.Undoer(office.clock)
+    while go():
+        pass
+    run.refresh_from_db()
+    assert (run.finished_at, undoings.progress(run).open) == (None, 1)
+    assert not go(), "it rests"
+    office.pms.after = lambda _command: None
+    office.settle()
+    while go():
+        pass
+    office.settle()
+    assert undoings.progress(run).done == 1
+    run.refresh_from_db()
+    assert run.stage == "done"
+
+
+def test_what_comes_in_after_the_dry_run_is_left_alone(office: Office) -> None:
+    office.enqueue()
+    office.settle()
+    told = undoing.dry_run(office.practice.pk, wanted())
+    office.enqueue(patient="2")
+    office.settle()
+    assert undo(office, up_to=told.up_to) == {Way.CORRECT: 1}
+
+
+def test_undoing_what_was_paused_for_want_of_a_right_lifts_the_pause(office: Office) -> None:
+    office.enqueue()
+
+    def denies(_command: Command) -> None:
+        raise Unauthorised("The key may not write notes.", ability="add_note")
+
+    office.pms.before = denies
+    office.settle()
+    assert office.only().reason_code == "unauthorised"
+    office.pms.before = lambda _command: None
+    assert undo(office) == {Way.TAKE_BACK: 1}
+    office.connection.refresh_from_db()
+    assert office.connection.write_hold == ""
+    office.enqueue(patient="2")
+    office.settle()
+    assert len(office.pms.records) == 1, "what was paused with it goes on"
+
+
+def test_an_undoing_is_taken_back_as_far_as_it_is_not_sent(office: Office) -> None:
+    office.enqueue(patient="1")
+    office.settle()
+    run = undo_whole(begin(office), office.clock)
+    office.settle()  # the first correction is sent
+    office.enqueue(patient="2")
+    office.settle()
+    office.change(writing_on=False)
+    office.enqueue(patient="3")
+    run = undo_whole(begin(office), office.clock)
+    assert Writeback.objects.get(corrects__isnull=True, patient_key="3").delivery == Delivery.RETRACTED
+    assert undoings.can_be_taken_back(run)
+    assert undoing.take_back(run)
+    run.refresh_from_db()
+    undo_whole(run, office.clock)
+    told = undoings.progress(run)
+    assert (run.stage, told.back) == ("taken_back", 2)
+    assert not undoings.can_be_taken_back(run)
+    assert Writeback.objects.get(corrects__isnull=False, patient_key="2").delivery == Delivery.RETRACTED
+    assert Writeback.objects.get(patient_key="3").delivery == Delivery.HELD
+    office.change(writing_on=True)
+    mend.free_after_setting(office.connection.pk, WHO, clock=office.clock)
+    office.settle()
+    assert sorted(each.patient_key for each in office.pms.records) == ["1", "1", "2", "3"]
+    assert undo(office) == {Way.CORRECTED: 1, Way.CORRECT: 2}, "it can be undone after all"
+    office.settle()
+    office.check()
+
+
+def test_taking_back_in_the_middle_leaves_the_rest_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "AT_ONCE", 1)
+    for patient in ("1", "2", "3"):
+        office.enqueue(patient=patient)
+    office.settle()
+    run = begin(office)
+    while not Writeback.objects.filter(corrects__isnull=False).exists():
+        undoing.go_on(run, office.clock)
+        run.refresh_from_db()
+    assert undoing.take_back(run)
+    run.refresh_from_db()
+    undo_whole(run, office.clock)
+    office.settle()
+    assert len(office.pms.records) == 3
+    assert undoings.progress(run).back == 3
+
+
+def test_several_moves_of_one_visit_go_back_to_before_the_first_with_one_move(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "AT_ONCE", 1)
+    office.appointment("700", status="21")
+    for status, expected in (("22", "21"), ("25", "22"), ("22", "25"), ("25", "22")):
+        enqueue_status_move(office.connection.pk, "700", status, expected, WHO, clock=office.clock)
+        office.settle()
+        MirrorAppointment.objects.filter(key="700").update(status_key=status)
+    assert undo(office) == {Way.SET_BACK: 1, Way.WITH_FIRST: 3}
+    back = Writeback.objects.get(corrects__isnull=False)
+    assert (back.payload["status_key"], back.payload["expected_key"]) == ("21", "25")
+    assert undo(office) == {Way.CORRECTED: 4}, "the mirror is behind: still nothing is undone twice"
+    office.settle()
+    assert office.pms.statuses["700"] == "21"
+    MirrorAppointment.objects.filter(key="700").update(status_key="21")
+    assert undo(office) == {Way.CORRECTED: 4}
+    assert undoings.progress(Undoing.objects.order_by("pk")[0]).done == 4
 
 
 def test_the_filter_finds_what_one_setting_wrote(office: Office) -> None:

@@ -5,20 +5,26 @@ Must not be in it: undoing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
+from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries
 from chartbridge.store.deliveries import Row
 from chartbridge.store.models import Delivery, Writeback
 
+Moves = Mapping[tuple[int, str], Sequence[Row]]
+"""The moves of appointments that are in the PMS, oldest first, by connection and appointment."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What is asked for: came in from `since` to before `until`. Empty texts ask for nothing in particular."""
+    """What is asked for: came in from `since` to before `until`. Empty texts ask for nothing in particular; what came
+    in after number `up_to` is left out where that is not 0."""
 
     since: datetime
     until: datetime
@@ -26,6 +32,7 @@ class Wanted:
     type_key: str = ""
     provider_key: str = ""
     source: str = ""
+    up_to: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,22 +46,43 @@ class Standing:
 
 def standing(practice_id: int, wanted: Wanted, *, after: int = 0, limit: int) -> list[Standing]:
     """Return them, oldest first, from behind number `after` on. Corrections themselves are left out."""
-    told = _rows(practice_id, wanted).filter(pk__gt=after).order_by("pk")
-    records = dict(told.values_list("pk", "record")[:limit])
-    named = corrections_of(list(records))
+    rows = _rows(practice_id, wanted).filter(pk__gt=after).order_by("pk")
+    return standing_of(practice_id, list(rows.values_list("pk", flat=True)[:limit]))
+
+
+def standing_of(practice_id: int, ids: Sequence[int]) -> list[Standing]:
+    """Return these as they stand now, oldest first."""
+    records = dict(Writeback.objects.filter(pk__in=ids).values_list("pk", "record"))
+    rows = deliveries.read_rows(practice_id, ids)
+    named, moved_back = corrections_of(ids), _moved_back(rows)
     return [
         Standing(
             row=row,
             record=records[row.id],
-            corrected=bool(named.keys() & {(row.id, records[row.id]), (row.id, "")}),
+            corrected=row.id in moved_back or bool(named.keys() & {(row.id, records[row.id]), (row.id, "")}),
         )
-        for row in deliveries.rows_of(practice_id, list(records))
+        for row in rows
     ]
 
 
-def count(practice_id: int, wanted: Wanted) -> int:
-    """Count them."""
-    return _rows(practice_id, wanted).count()
+def moves(practice_id: int, wanted: Wanted, rows: Sequence[Row]) -> Moves:
+    """Return all that is asked for and in the PMS of the appointments that these rows moved."""
+    mine = [row for row in rows if row.command == CommandKind.SET_APPOINTMENT_STATUS]
+    taken = _rows(practice_id, wanted).filter(
+        command=CommandKind.SET_APPOINTMENT_STATUS,
+        delivery=Delivery.TAKEN,
+        patient_key__in={row.patient_key for row in mine},
+    )
+    found: dict[tuple[int, str], list[Row]] = defaultdict(list)
+    for row in deliveries.read_rows(practice_id, list(taken.values_list("pk", flat=True)) if mine else []):
+        found[row.connection_id or 0, row.payload.get("appointment_key", "")].append(row)
+    return found
+
+
+def newest(practice_id: int) -> int:
+    """Return the number of the newest writeback."""
+    last = Writeback.objects.filter(practice_id=practice_id).aggregate(last=Max("pk"))["last"]
+    return int(last or 0)
 
 
 def sources(practice_id: int) -> list[str]:
@@ -76,10 +104,35 @@ def corrections_of(writeback_ids: Sequence[int]) -> dict[tuple[int, str], int]:
     }
 
 
+def _moved_back(rows: Sequence[Row]) -> set[int]:
+    """Which of these moves a later one has undone: it set their appointment back to before the one that it corrects,
+    and so to before whatever was moved between the two."""
+    mine = [row for row in rows if row.command == CommandKind.SET_APPOINTMENT_STATUS]
+    backs = Writeback.objects.filter(
+        command=CommandKind.SET_APPOINTMENT_STATUS,
+        corrects__isnull=False,
+        connection__in={row.connection_id for row in mine},
+        patient_key__in={row.patient_key for row in mine},
+    ).exclude(delivery=Delivery.RETRACTED)
+    spans: dict[tuple[int | None, str], list[tuple[int, int]]] = defaultdict(list)
+    for connection_id, payload, first, back in backs.values_list(
+        "connection_id", "payload", "corrects_id", "pk"
+    ):
+        spans[connection_id, str(payload.get("appointment_key", ""))].append((first or 0, back))
+    return {
+        row.id
+        for row in mine
+        for first, back in spans[row.connection_id, row.payload.get("appointment_key", "")]
+        if first <= row.id < back
+    }
+
+
 def _rows(practice_id: int, wanted: Wanted) -> QuerySet[Writeback]:
     rows = Writeback.objects.filter(
         practice_id=practice_id, created_at__gte=wanted.since, created_at__lt=wanted.until, corrects=None
     ).exclude(delivery=Delivery.RETRACTED)
+    if wanted.up_to:
+        rows = rows.filter(pk__lte=wanted.up_to)
     for column, value in (
         ("kind", wanted.kind),
         ("sent_type", wanted.type_key),

@@ -77,7 +77,7 @@ def piece(run: Reconciliation, limit: int) -> list[Looked]:
     """Return the next writebacks of the day that the PMS has taken."""
     rows = _of_day(run.practice_id, run.day).filter(delivery=Delivery.TAKEN, pk__gt=run.after).order_by("pk")
     told = list(rows.values_list("pk", "record", "text_hash")[:limit])
-    held = {row.id: row for row in deliveries.rows_of(run.practice_id, [pk for pk, _, _ in told])}
+    held = {row.id: row for row in deliveries.read_rows(run.practice_id, [pk for pk, _, _ in told])}
     return [Looked(row=held[pk], record=record, text_hash=kept) for pk, record, kept in told if pk in held]
 
 

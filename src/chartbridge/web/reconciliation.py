@@ -133,11 +133,12 @@ def _chosen(request: StaffRequest) -> list[ReconciliationFinding]:
         found = reconciliations.findings(runs[0].pk) if runs else []
         return [each for each in found if each.kind == kind and not each.decision]
     number = request.POST.get("finding", "")
-    named = reconciliations.finding(request.practice.pk, int(number)) if _is_number(number) else None
+    named = reconciliations.finding(request.practice.pk, int(number)) if is_number(number) else None
     return [named] if named and not named.decision else []
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a posted text is a row's number."""
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 

@@ -45,8 +45,8 @@ def text_of(each: ToCorrect, desk: Desk, marker: str) -> str:
     )
 
 
-def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> int:
-    """Make the corrections that are not there yet; inside `ledger.turn`. Returns how many."""
+def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> list[Writeback]:
+    """Make the corrections that are not there yet; inside `ledger.turn`. Returns them."""
     there = bad_days.corrections_of([each.row.id for each in those])
     fresh = [each for each in those if (each.row.id, each.record) not in there]
     known = deliveries.patients_known(desk.connection_id, [each.patient_key for each in fresh])
@@ -54,7 +54,7 @@ def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> 
     for each in fresh:
         made.append(_correction(desk, each, known.get(each.patient_key), now))
     deliveries.add(desk.practice_id, made, who=who, at=now)
-    return len(made)
+    return [row for row, _ in made]
 
 
 def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> int:
@@ -74,7 +74,7 @@ def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> in
         ]
         made = correct(desk, those, who, now)
     wake(first.connection_id, Lane.WRITE)
-    return made
+    return len(made)
 
 
 def _correction(desk: Desk, each: ToCorrect, patient: bool | None, now: datetime) -> tuple[Writeback, Event]:

@@ -41,6 +41,7 @@ __all__ = [
     "patients_changed",
     "rehearse",
     "reopen",
+    "resume",
     "retry",
     "retry_alike",
     "retry_many",
@@ -76,7 +77,7 @@ def retry(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Cl
         rows += _under_the_same_pause(rows)
         freed = _free_all(practice_id, rows, who, now)
         for connection_id in {row.connection_id for row in rows if row.connection_id}:
-            _resume(connection_id)
+            resume(connection_id)
     return freed
 
 
@@ -162,7 +163,7 @@ def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: 
         ]
         done = deliveries.apply(practice_id, changes, who=who, at=now)
         for connection_id in {row.connection_id for row in rows if row.reason_code == "unauthorised"}:
-            _resume(connection_id or 0)
+            resume(connection_id or 0)
         return len(done)
 
 
@@ -176,7 +177,7 @@ def can_be_taken_up_again(row: Row | Writeback) -> bool:
     """Whether letting it go can be undone: only while not a byte of it was sent, and no later wish stands for it."""
     return (
         row.delivery == Delivery.RETRACTED
-        and row.reason_code == "dismissed"
+        and row.reason_code in ("dismissed", "undone")
         and row.attempts == 0
         and row.kind != APPOINTMENT_STATUS
     )
@@ -212,6 +213,17 @@ def reopen(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: C
         return len(done)
 
 
+def resume(connection_id: int) -> None:
+    """Lift the pause, unless something else still stands parked for want of a right."""
+    code = Connection.objects.values_list("write_hold_code", flat=True).get(pk=connection_id)
+    still = Writeback.objects.filter(
+        connection_id=connection_id, delivery=Delivery.PARKED, reason_code="unauthorised"
+    )
+    if code.startswith("misconfigured") or (code.startswith("unauthorised") and not still.exists()):
+        clear_write_hold(connection_id)
+    wake(connection_id, Lane.WRITE)
+
+
 def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
     """An ability stays paused while one writeback stands parked for want of a right: take them all."""
     chosen = {row.id for row in rows}
@@ -224,17 +236,6 @@ def _under_the_same_pause(rows: Sequence[Row]) -> list[Row]:
         )
     ]
     return [row for row in more if row.id not in chosen and (row.connection_id, row.command) in paused]
-
-
-def _resume(connection_id: int) -> None:
-    """Lift the pause, unless something else still stands parked for want of a right."""
-    code = Connection.objects.values_list("write_hold_code", flat=True).get(pk=connection_id)
-    still = Writeback.objects.filter(
-        connection_id=connection_id, delivery=Delivery.PARKED, reason_code="unauthorised"
-    )
-    if code.startswith("misconfigured") or (code.startswith("unauthorised") and not still.exists()):
-        clear_write_hold(connection_id)
-    wake(connection_id, Lane.WRITE)
 
 
 def _free_all(practice_id: int, rows: Sequence[Row], who: str, now: datetime) -> int:

@@ -71,6 +71,7 @@ SENTENCES: Final[dict[str, str]] = {
     ),
     "waiting_for_import": "It waits to be imported into {pms}. Tick it off when that is done.",
     "undone": "It was taken back before it was written.",
+    "not_undone": "The undoing was taken back before this was sent.",
     "status_moved_on": "{pms} took this status, and shows another one by now.",
     "text_changed": "It is in the chart, but {pms} shows the text differently from what was sent.",
     "internal": "Something went wrong in Chartbridge itself. Retry; report it if it happens again.",

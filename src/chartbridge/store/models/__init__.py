@@ -27,6 +27,8 @@ from chartbridge.store.models.proving import (
     MailSetting,
     Reconciliation,
     ReconciliationFinding,
+    Undoing,
+    UndoStep,
 )
 from chartbridge.store.models.webhook import MessageState, WebhookEndpoint, WebhookMessage
 from chartbridge.store.models.writeback import Delivery, Seen, Writeback, WritebackEvent, WriteLease
@@ -63,6 +65,8 @@ __all__ = [
     "StatusSighting",
     "StorePlace",
     "StreamState",
+    "UndoStep",
+    "Undoing",
     "User",
     "WebhookEndpoint",
     "WebhookMessage",

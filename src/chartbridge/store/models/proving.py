@@ -75,6 +75,50 @@ class ReconciliationFinding(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "writeback", "kind"], name="one_finding")]
 
 
+class Undoing(models.Model):
+    """The undoing of what one wrong setting wrote: what was asked for, and how far it is.
+
+    `stage` is `planning`, `doing`, `taking_back` or, with `finished_at`, `done` and `taken_back`; `after` is the
+    writeback (while planning) or step up to which the stage has come. `error` is a sentence while it rests.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="undoings")
+    who = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    stage = models.CharField(max_length=12, default="planning")
+    after = models.BigIntegerField(default=0)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    kind = models.CharField(max_length=32, blank=True)
+    type_key = models.CharField(max_length=40, blank=True)
+    provider_key = models.CharField(max_length=40, blank=True)
+    source = models.CharField(max_length=60, blank=True)
+    up_to = models.BigIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["practice", "-id"], name="undoing_newest")]
+
+
+class UndoStep(models.Model):
+    """One writeback that is undone. `way` is how; `made` is the writeback that undoes it.
+
+    `state`: `open`, `done`, `left` alone, `failed` (with the reason), `back` where the undoing was taken back.
+    """
+
+    run = models.ForeignKey(Undoing, on_delete=models.CASCADE, related_name="steps")
+    writeback = models.ForeignKey(Writeback, on_delete=models.CASCADE, related_name="+")
+    made = models.ForeignKey(Writeback, null=True, on_delete=models.CASCADE, related_name="+")
+    way = models.CharField(max_length=12)
+    state = models.CharField(max_length=8)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "writeback"], name="one_step")]
+        indexes = [models.Index(fields=["run", "state", "id"], name="undo_in_order")]
+
+
 class MailSetting(models.Model):
     """How a practice is told by e-mail of what waits. `secrets` holds the sealed password."""
 
