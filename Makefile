@@ -7,9 +7,9 @@ T ?=
 ARGS ?=
 # These run again on the other database: what the store holds must be the same on both.
 ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake tests/api)
-# Whole processes that are killed, cut off and starved: too slow and too dependent on the machine to run beside others.
-FAULTS_ALONE := $(addprefix --ignore=tests/faults/test_,$(addsuffix .py,killed_hubs full_disks large_papers copies soak \
-	many_hubs outage poison database_dies bad_lines))
+# Whole processes that are killed, cut off and starved: one after the other, with nothing of ours beside them.
+FAULTS := $(addprefix tests/faults/test_,$(addsuffix .py,killed_hubs full_disks large_papers copies soak many_hubs \
+	outage poison database_dies bad_lines power upgrade))
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
 
 .PHONY: help demo test test-parts check checks format bench faults soak simulate screenshots locks $(addprefix check-,form types doors tables docs)
@@ -44,7 +44,8 @@ test: .venv/dev test-parts  ## the whole suite; T=path for a part of it
 else
 test: .venv/dev test-parts
 	$(MAKE) check
-	.venv/bin/pytest tests $(FAULTS_ALONE) -n $(JOBS) --dist loadfile
+	.venv/bin/pytest tests $(addprefix --ignore=,$(FAULTS)) -n $(JOBS) --dist loadfile
+	.venv/bin/pytest $(FAULTS)
 	CHARTBRIDGE_TEST_DATABASE=postgres .venv/bin/pytest $(ON_POSTGRES) -n $(JOBS) --dist loadfile
 endif
 

@@ -26,7 +26,7 @@ class Verdict:
     """Writebacks of the hub, those of unacknowledged activities too."""
     in_chart: int
     in_desk: int
-    """Standing where a person sees them with a reason: needs attention, missing, or held."""
+    """Standing where a person sees them with a reason: needs attention, missing, held or skipped."""
     reasons: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
@@ -100,7 +100,10 @@ def _of_one(row: Any, patients: list[str] | None) -> tuple[str, str]:
         case Delivery.TAKEN, Seen.SEEN:
             there = patients is None or bool(patients)
             return ("", "chart") if there and (row.record or patients is None) else ("lost", "")
-        case (Delivery.PARKED | Delivery.REFUSED | Delivery.HELD, _) | (Delivery.TAKEN, Seen.MISSING):
+        case (Delivery.PARKED | Delivery.REFUSED | Delivery.HELD | Delivery.SKIPPED, _) | (
+            Delivery.TAKEN,
+            Seen.MISSING,
+        ):
             return ("", "desk") if row.reason and row.reason_code else ("unknown", "")
         case Delivery.RETRACTED, _ if not patients:
             return "", "retracted"

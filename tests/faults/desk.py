@@ -1,4 +1,4 @@
-"""What a manager presses on the Health page, by itself: `python -m tests.faults.desk`, JSON in and out.
+"""What a manager presses on the pages, by itself: `python -m tests.faults.desk`, JSON in and out.
 
 Must not be in it: judging.
 """
@@ -11,14 +11,18 @@ from typing import Any
 
 
 def main() -> None:
-    """Go on after the brake and write again what vanished; says how many that were."""
+    """Let some go; or go on after the brake and write again what vanished, and say how many that were."""
     from chartbridge import bootstrap
 
     told: dict[str, Any] = json.load(sys.stdin)
     bootstrap.prepare()
     from chartbridge.sync.buttons import resume_after_brake
-    from chartbridge.writeback.mend import retry_alike
+    from chartbridge.writeback.mend import dismiss, retry_alike
 
+    if "dismiss" in told:
+        dismiss(told["practice_id"], told["dismiss"], "manager@example.com")
+        json.dump({}, sys.stdout)
+        return
     went_on = resume_after_brake(told["connection_id"], "manager@example.com")
     again = retry_alike(told["practice_id"], "vanished", "manager@example.com")
     json.dump({"went_on": went_on, "again": again}, sys.stdout)

@@ -2,7 +2,8 @@
 
 FAULTS holds JSON: `die_at` a step's name and `after` so many passes of it (kill -9 by its own hand); `quick` divides
 the protocol's waits (65 s for an API's time limit, the lease, the client's time-out) by that number; `deadly` is a
-word: writing a note that holds it ends the process; `rash` plants a fault, a hub that does not wait before it looks.
+word: writing a note that holds it ends the process. Two plant a fault: `rash`, a hub that does not wait before it
+looks; `synchronous`, SQLite's pragma, a hub that does not sync each commit.
 The product itself has no such switch.
 Must not be in it: what the lab does with it.
 """
@@ -50,6 +51,7 @@ class Wishes:
     quick: float = 1.0
     deadly: str = ""
     rash: bool = False
+    synchronous: str = ""
 
 
 def main() -> None:
@@ -58,6 +60,8 @@ def main() -> None:
     wishes = Wishes(**json.loads(os.environ.get("FAULTS", "{}")))
     assert not wishes.die_at or wishes.die_at in STEPS, wishes.die_at
     steps = _Steps(wishes)
+    if wishes.synchronous:
+        _sync_only(wishes.synchronous)
     _before_commits(steps)
     _before_and_after_writes(steps, wishes.deadly)
     _told_by_the_deliverer(steps)
@@ -82,6 +86,18 @@ class _Steps:
             if name == self._wishes.die_at and self._passed[name] > self._wishes.after:
                 os.kill(os.getpid(), signal.SIGKILL)
                 threading.Event().wait()
+
+
+def _sync_only(how: str) -> None:
+    """Let SQLite sync less than the product asks it to."""
+    from chartbridge.project import settings
+    from chartbridge.store import database
+
+    options = settings.DATABASES["default"]["OPTIONS"]
+    careful = options["init_command"]
+    options["init_command"] = careful.replace("synchronous=FULL", f"synchronous={how}")
+    assert options["init_command"] != careful
+    database.writing_what_may_be_lost = database.writing  # it would set FULL again
 
 
 def _before_commits(steps: _Steps) -> None:

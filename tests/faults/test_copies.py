@@ -137,7 +137,7 @@ def test_a_second_hub_on_a_copy_stands_by_takes_over_and_doubles_nothing(
         lab.hub.kill()
         with on(lab, data):
             await_that(
-                lambda: lab.moving() == 0, 180, "the second hub's taking over", tell=lab._where_they_stand
+                lambda: lab.moving() == 0, 180, "the second hub's taking over", tell=lab.where_they_stand
             )
         of_copy = judged(lab, data)
         assert_whole(of_copy)
@@ -166,7 +166,7 @@ def test_a_backup_taken_under_load_is_restored_elsewhere_and_doubles_nothing(
     restored = hub_on(lab, data, tmp_path)
     try:
         with on(lab, data):
-            await_that(lambda: lab.moving() == 0, 180, "the restored hub's rest", tell=lab._where_they_stand)
+            await_that(lambda: lab.moving() == 0, 180, "the restored hub's rest", tell=lab.where_they_stand)
             told_of_it = lab.rows("SELECT COUNT(*) FROM store_observation WHERE what = 'store' AND told")
         assert told_of_it[0][0] == len(lab.offices)
         of_copy = judged(lab, data)
@@ -200,12 +200,12 @@ def test_yesterdays_backup_of_the_pms_stops_everything_and_what_vanished_is_writ
     held = f"SELECT hold_code FROM store_connection WHERE id = {office.connection_id}"
     await_that(lambda: lab.rows(held)[0][0] == "brake", 90, "the brake")
     listed = f"SELECT COUNT(*) FROM store_writeback WHERE reason_code = 'vanished' AND {of_it}"
-    await_that(lambda: lab.rows(listed)[0][0] == vanishes, 60, "the list", tell=lab._where_they_stand)
+    await_that(lambda: lab.rows(listed)[0][0] == vanishes, 60, "the list", tell=lab.where_they_stand)
     other = lab.offices[1]
     other.program.hand_in(3)  # other practices go on
     chosen = {"connection_id": office.connection_id, "practice_id": office.practice_id}
     assert lab.run("tests.faults.desk", chosen) == {"went_on": True, "again": vanishes}
-    await_that(lambda: lab.rows(listed)[0][0] == 0, 120, "the writing again", tell=lab._where_they_stand)
+    await_that(lambda: lab.rows(listed)[0][0] == 0, 120, "the writing again", tell=lab.where_they_stand)
     verdict = lab.settle()
     told(
         "the PMS restored from a backup; what vanished written again by choice",

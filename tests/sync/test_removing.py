@@ -286,6 +286,32 @@ def test_writes_of_which_none_is_left_pull_the_brake(office: Office) -> None:
     assert "last 5 entries" in Connection.objects.get().hold
 
 
+def test_writes_are_looked_for_every_half_minute_where_that_costs_no_calls(office: Office) -> None:
+    looked: list[float] = []
+
+    def newest_gone(_link: Connection, _connector: object) -> int:
+        looked.append(office.clock.monotonic())
+        return 0
+
+    def looks_within_ten_minutes() -> int:
+        looked.clear()
+        for _ in range(60):
+            office.clock.advance(10)
+            office.check(Stream.PATIENTS)
+        return len(looked)
+
+    office.pms.identity = replace(office.pms.identity, highest={})
+    office.settle(Stream.PATIENTS)
+    office.checker.flush()
+    Connection.objects.update(highest={})
+    office.restart_with(newest_gone=newest_gone)
+    assert 1 <= looks_within_ten_minutes() <= 2, "by calls: no oftener than it is asked who it is"
+    office.pms.identity = replace(office.pms.identity, highest={"signal": 100})
+    office.clock.advance(601)
+    office.check(Stream.PATIENTS)
+    assert 15 <= looks_within_ten_minutes() <= 20
+
+
 def test_after_the_brake_writing_waits_until_the_patients_were_read_anew(office: Office) -> None:
     office.pms.put(Stream.PATIENTS, *(patient(str(n)) for n in range(8)))
     office.settle(Stream.PATIENTS)

@@ -42,6 +42,7 @@ from chartbridge.sync.turns import Turn
 log = structlog.get_logger("chartbridge.sync")
 
 IDENTIFY_EVERY_S = 600.0
+WITNESS_EVERY_S = 30.0
 BUSY_EVERY_S = 30.0
 _OWN_CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 _PAUSED = (
@@ -176,6 +177,7 @@ class Checker:
             if tended.stream is Stream.LOOKUPS:
                 desk.identify_at = mono  # what the PMS is, is compared along with its lists
             self._identify_if_due(desk, connector, mono)
+            self._ask_witnesses_if_due(desk, connector, mono)
             _refuse_if_paused(desk, tended)
             if desk.connection.writing_on:
                 self._one_hub.keep(desk.connection, connector)
@@ -233,11 +235,18 @@ class Checker:
         if connection.rereading and not self._reads_patients(desk):
             with writing():
                 holds.reread(connection)
-        if mono >= desk.witness_at and connection.connected_at:
-            gone = self._newest_gone(connection, connector)
-            if gone:
-                raise brake.lost_what_was_written(gone)
-            desk.witness_at = mono + IDENTIFY_EVERY_S
+
+    def _ask_witnesses_if_due(self, desk: Desk, connector: Connector, mono: float) -> None:
+        """Look whether the newest writes are still there. Raises `Braked`.
+
+        A backup from before them need not show in any number of the PMS's own: theirs may be all that it lacks.
+        """
+        if mono < desk.witness_at or not desk.connection.connected_at:
+            return
+        if gone := self._newest_gone(desk.connection, connector):
+            raise brake.lost_what_was_written(gone)
+        cheap = bool(desk.connection.highest)  # its own tables are read; without them each look costs calls
+        desk.witness_at = mono + (WITNESS_EVERY_S if cheap else IDENTIFY_EVERY_S)
 
     def _reads_patients(self, desk: Desk) -> bool:
         tended = desk.streams.get(Stream.PATIENTS)
