@@ -1,17 +1,15 @@
 """Rows as read → records, and what a status key means. Pure.
 
-A row is a tuple in the order of the FIELDS in `statements`. What can't be understood raises `BadValue`, which names the
-column and never the value.
+A row is a tuple in the order of the columns in `statements`. What can't be understood raises `BadValue`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
-from typing import TypeVar
-
+from chartbridge.connectors.by_odbc.cells import BadValue, Row, day, key_of, moment, number, text
 from chartbridge.connectors.eaglesoft.words import (
+    BLOCK_CLASS,
     BOOKING_STATES,
+    DELETED_CLASS,
     PATIENT_STATES,
     REMOVED,
     WALKED_OUT,
@@ -20,46 +18,6 @@ from chartbridge.connectors.eaglesoft.words import (
 from chartbridge.domain.charts import Document
 from chartbridge.domain.people import Patient, PatientStatus
 from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
-from chartbridge.pms.reading import BadRow, Record
-
-Row = Sequence[object]
-R = TypeVar("R", bound=Record)
-
-
-class BadValue(ValueError):
-    """A value that its column can't hold in a healthy Eaglesoft."""
-
-
-def text(value: object) -> str:
-    """A column's text without the blanks that fixed-width columns are padded with."""
-    return "" if value is None else str(value).strip()
-
-
-def number(value: object, column: str) -> int | None:
-    """A whole number or nothing. Raises `BadValue`."""
-    if value is None or text(value) == "":
-        return None
-    try:
-        return int(text(value))
-    except ValueError:
-        raise BadValue(f"{column} is no number") from None
-
-
-def key_of(value: object, column: str) -> str:
-    """A key that must be there. Raises `BadValue`."""
-    if not (found := text(value)):
-        raise BadValue(f"{column} is empty")
-    return found
-
-
-def moment(value: object, column: str) -> datetime:
-    """A wall time. Raises `BadValue`."""
-    if isinstance(value, datetime):
-        return value.replace(microsecond=0)
-    try:
-        return datetime.fromisoformat(text(value)).replace(microsecond=0)
-    except ValueError:
-        raise BadValue(f"{column} is no time") from None
 
 
 def status_key(confirmation: object, arrival: object) -> str:
@@ -90,6 +48,11 @@ def state_of(row: Row) -> tuple[BookingState, str]:
     if number(row[7], "arrival_status") == WALKED_OUT:
         return BookingState.COMPLETE, "walked out"
     return state, text(row[5])
+
+
+def counts(row: Row) -> bool:
+    """Whether it is a visit at all: blocks of the schedule and deleted ones are none."""
+    return text(row[5]) not in (str(BLOCK_CLASS), str(DELETED_CLASS))
 
 
 def appointment(row: Row) -> Appointment:
@@ -138,7 +101,7 @@ def patient(row: Row) -> Patient:
         preferred=text(row[4]),
         status=PATIENT_STATES.get(states, PatientStatus.UNKNOWN),
         status_raw="/".join(states),
-        birthdate=_day(row[7], "birth_date"),
+        birthdate=day(row[7], "birth_date"),
         mobile_phone=text(row[8]),
         home_phone=text(row[9]),
         work_phone=text(row[10]),
@@ -157,28 +120,3 @@ def document(row: Row) -> Document:
         type_key=text(row[4]) if len(row) > 4 else "",
         created_local=None if row[3] is None else moment(row[3], "document_creation_date"),
     )
-
-
-def decode(rows: Iterable[Row], make: Callable[[Row], R]) -> tuple[list[R], list[BadRow]]:
-    """Make records; a row that can't be understood is named by its key and column."""
-    good: list[R] = []
-    bad: list[BadRow] = []
-    for row in rows:
-        try:
-            good.append(make(row))
-        except BadValue as error:
-            bad.append(BadRow(key=text(row[0]), why=str(error)))
-    return good, bad
-
-
-def _day(value: object, column: str) -> date | None:
-    if value is None or text(value) == "":
-        return None
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(text(value)[:10])
-    except ValueError:
-        raise BadValue(f"{column} is no day") from None

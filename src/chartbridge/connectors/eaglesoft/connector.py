@@ -5,40 +5,54 @@ Must not be in it: SQL, decoding, what a number of Eaglesoft's means.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from datetime import datetime, timezone
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
-from chartbridge.connectors.eaglesoft import examining, lists
+from chartbridge.connectors.by_odbc.cells import number, text
+from chartbridge.connectors.by_odbc.connector import OdbcConnector, Reader
+from chartbridge.connectors.by_odbc.database import Database, Vendor
+from chartbridge.connectors.by_odbc.examining import Examined
+from chartbridge.connectors.by_odbc.papers import Papers, Ways
+from chartbridge.connectors.by_odbc.pieces import PieceReader, Table
+from chartbridge.connectors.by_odbc.settings import OdbcSettings
+from chartbridge.connectors.eaglesoft import codec, lists
 from chartbridge.connectors.eaglesoft import settings as entered
-from chartbridge.connectors.eaglesoft.client import BUSY, Database
-from chartbridge.connectors.eaglesoft.codec import number
+from chartbridge.connectors.eaglesoft.dialect import DIALECT
 from chartbridge.connectors.eaglesoft.looking import Looker
-from chartbridge.connectors.eaglesoft.papers import Papers
-from chartbridge.connectors.eaglesoft.reading_papers import PaperReader
 from chartbridge.connectors.eaglesoft.reading_people import PatientReader
-from chartbridge.connectors.eaglesoft.reading_schedule import ScheduleReader
-from chartbridge.connectors.eaglesoft.words import NAME
+from chartbridge.connectors.eaglesoft.reading_schedule import EaglesoftSchedule
+from chartbridge.connectors.eaglesoft.statements import ABILITIES, NEEDED, STATEMENTS
+from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS, TAG
 from chartbridge.connectors.eaglesoft.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
-from chartbridge.pms.commands import (
-    AddDocument,
-    AddNote,
-    Command,
-    Finds,
-    Receipt,
-    SetAppointmentStatus,
-    Sought,
-)
-from chartbridge.pms.connector import Connector, Finding, Settings
-from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Unreadable
+from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.manifest import Manifest, load_manifest
-from chartbridge.pms.reading import Page, PmsIdentity, Stream
+from chartbridge.pms.reading import Stream
 
-_HIGHEST = {"appointment": "highest_visit", "operatory_notes": "highest_note", "document": "highest_document"}
+VENDOR = Vendor(
+    name=NAME,
+    statements=STATEMENTS,
+    needed=NEEDED,
+    abilities=ABILITIES,
+    dialect=DIALECT,
+    off=f"Writing into {NAME} is off: its database takes writes only from programs that Patterson has authorised for "
+    "this practice. Enter that authorisation on the PMS Connection page.",
+)
+DOCUMENTS = Table(
+    tag=TAG,
+    statement="documents",
+    highest="highest_document",
+    make=codec.document,
+    extra=(PATIENTS_PAPERS,),
+    ability="documents",
+)
+WAYS = Ways(program="Patterson's own importer", kind="group", index=(PATIENTS_PAPERS,))
+_HIGHEST = {
+    "appointment": ("highest_visit", ""),
+    "operatory_notes": ("highest_note", "add_note"),
+    "document": ("highest_document", "documents"),
+}
 
 
 @cache
@@ -48,130 +62,57 @@ def manifest() -> Manifest:
 
 
 class Eaglesoft:
-    """One office. Nothing is opened until it is used."""
-
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
-        self._lock = threading.Lock()
-        self._parts: _Parts | None = None
-
-    @property
-    def manifest(self) -> Manifest:
-        return manifest()
-
-    def identify(self) -> PmsIdentity:
-        database = self._open().database
-        at, offset = database.server_clock()
-        busy = ""
-        try:
-            database.forget()
-            missing = database.missing()
-        except Unavailable as error:
-            if error.safe_message != BUSY:
-                raise
-            busy, missing = BUSY, {}
-        return PmsIdentity(
-            vendor=manifest().vendor,
-            edition=NAME,
-            version="" if busy else database.version(),
-            practice_name="",
-            server_now=at,
-            zone=str(timezone(offset)),
-            highest={} if busy else _highest(database, missing),
-            busy=busy,
-        )
-
-    def examine(self) -> Sequence[Finding]:
-        try:
-            parts = self._open()
-        except PmsError as error:
-            setting = error.setting if isinstance(error, Misconfigured) else "connection"
-            return [Finding(ability=setting, ok=False, sentence=error.safe_message)]
-        return examining.examine(parts.database, parts.papers)
-
-    def lookups(self, kind: LookupKind) -> Sequence[LookupItem]:
-        parts = self._open()
-        parts.database.missing()
-        return lists.lookups(parts.database, kind)
-
-    def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
-        parts = self._open()
-        parts.database.missing()
-        try:
-            return parts.read(stream, cursor, thorough=thorough)
-        except (Unreadable, Misconfigured):
-            parts.database.forget()  # perhaps the tables were changed by an update
-            raise
-
-    def write(self, command: Command) -> Receipt:
-        parts = self._open()
-        match command:
-            case AddNote():
-                return parts.writer.add_note(command)
-            case AddDocument():
-                return parts.papers.add(command)
-            case SetAppointmentStatus():
-                return parts.writer.set_status(command)
-        raise Unreadable(f"{NAME} can't do this.", evidence="command")
-
-    def landed(self, command: Command) -> Receipt | None:
-        return self._open().looker.landed(command)
-
-    def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
-        return [self.landed(command) for command in commands]
-
-    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:  # noqa: ARG002  keys tell what is newer
-        return self._open().looker.find(sought)
-
-    def open_file(self, ref: str) -> bytes:  # noqa: ARG002
-        raise Unreadable(manifest().cannot["open_document"], evidence="open_file")
-
-    def close(self) -> None:
-        with self._lock:
-            held, self._parts = self._parts, None
-        if held is not None:
-            held.database.close()
-
-    def _open(self) -> _Parts:
-        with self._lock:
-            if self._parts is None:
-                self._parts = _Parts(entered.parse(self._settings), self._clock)
-            return self._parts
-
-
-class _Parts:
     """What is open for one office, made of its settings."""
 
-    def __init__(self, settings: entered.EaglesoftSettings, clock: Clock) -> None:
-        self.database = Database(settings, clock)
-        self.papers = Papers(settings, self.database)
-        self.writer = Writer(self.database)
-        self.looker = Looker(self.database, self.papers)
-        self._schedule = ScheduleReader(self.database)
-        self._people = PatientReader(self.database)
-        self._index = PaperReader(self.database)
+    def __init__(self, settings: OdbcSettings, clock: Clock) -> None:
+        self.database = Database(VENDOR, settings, clock)
+        self.papers = Papers(settings, self.database, WAYS)
+        writer, looker = Writer(self.database), Looker(self.database)
+        self.add_note, self.set_status = writer.add_note, writer.set_status
+        self.note_landed, self.status_landed = looker.note, looker.status
+        self.places = looker.places
+        self.examined = Examined(
+            abilities={
+                "add_note": "Notes can be written",
+                "documents": "The index of documents can be read",
+                "set_appointment_status": "Appointment statuses can be set",
+            },
+            lookups=self.lookups,
+            off=f"Writing is off: Patterson's authorisation for this practice is not entered. {NAME} is read.",
+            how_to_write="Ask Patterson to authorise this practice, then enter the statement that you get.",
+            touch=self._touch,
+        )
+        schedule = EaglesoftSchedule(self.database)
+        self._readers: dict[Stream, Reader] = {
+            Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
+            Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),
+            Stream.PATIENTS: PatientReader(self.database).read,
+            Stream.DOCUMENTS: PieceReader(self.database, DOCUMENTS).read,
+        }
 
-    def read(self, stream: Stream, cursor: str | None, *, thorough: bool) -> Page:
-        """One page of a stream."""
-        if stream in (Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS):
-            return self._schedule.read(stream, cursor, thorough=thorough)
-        if stream is Stream.PATIENTS:
-            return self._people.read(cursor, thorough=thorough)
-        if stream is Stream.DOCUMENTS:
-            return self._index.read(cursor, thorough=thorough)
-        raise Unreadable(f"{NAME} has no such stream.", evidence=f"stream {stream}")
+    def reader(self, stream: Stream) -> Reader | None:
+        return self._readers.get(stream)
 
+    def lookups(self, kind: LookupKind) -> list[LookupItem]:
+        return lists.lookups(self.database, kind)
 
-def _highest(database: Database, missing: dict[str, str]) -> dict[str, int]:
-    """The keys that only grow. A table that this version lacks says nothing."""
-    wanted = dict(_HIGHEST)
-    if "add_note" in missing:
-        wanted.pop("operatory_notes")
-    if "documents" in missing:
-        wanted.pop("document")
-    return {table: number(database.rows(name)[0][0], table) or 0 for table, name in wanted.items()}
+    def highest(self) -> dict[str, int]:
+        """The keys that only grow. A table that this version lacks says nothing."""
+        return {
+            table: number(self.database.rows(name)[0][0], table) or 0
+            for table, (name, ability) in _HIGHEST.items()
+            if self.database.has(ability)
+        }
+
+    def practice_name(self) -> str:
+        return ""
+
+    def _touch(self) -> tuple[str, list[object]] | None:
+        """A note type, set to what it holds."""
+        first = next(iter(self.database.rows("note_types")), None)
+        return None if first is None else ("may_write", [first[1], text(first[0])])
 
 
 def connect(settings: Settings, clock: Clock) -> Connector:
     """Make a connector; settings are checked when it is first used."""
-    return Eaglesoft(settings, clock)
+    return OdbcConnector(manifest(), lambda: Eaglesoft(entered.parse(settings), clock))

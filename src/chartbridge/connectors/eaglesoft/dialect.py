@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from chartbridge.connectors.by_odbc.database import Dialect
 from chartbridge.connectors.eaglesoft.words import NAME
 from chartbridge.pms.errors import PmsError, Refused, Unauthorised, Unavailable
 from chartbridge.transport.odbc import BUSY_S
@@ -37,3 +38,6 @@ def judge(state: str, text: str) -> PmsError | None:
     if state == "45000" or _RULE.search(text):
         return Refused(f"{NAME} refused this record by a rule of its own.", reason="a rule of the database")
     return None
+
+
+DIALECT = Dialect(now=NOW, identity=IDENTITY, judge=judge)

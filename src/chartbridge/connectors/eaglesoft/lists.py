@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
-from chartbridge.connectors.eaglesoft.client import Database
-from chartbridge.connectors.eaglesoft.codec import number, text
+from chartbridge.connectors.by_odbc.cells import number, text
+from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
     NOT_WRITABLE_NOTE_TYPES,

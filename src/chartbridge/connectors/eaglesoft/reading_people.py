@@ -9,9 +9,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
+from chartbridge.connectors.by_odbc import cells
+from chartbridge.connectors.by_odbc.cursors import Cursor, parse
+from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.eaglesoft import codec
-from chartbridge.connectors.eaglesoft.client import Database
-from chartbridge.connectors.eaglesoft.cursors import Cursor, parse
+from chartbridge.connectors.eaglesoft.words import TAG
 from chartbridge.pms.reading import Page
 from chartbridge.transport.odbc import Row
 
@@ -27,7 +29,7 @@ class PatientReader:
 
     def read(self, stored: str | None, *, thorough: bool) -> Page:
         """One page."""
-        cursor = parse(stored)
+        cursor = parse(TAG, stored)
         if cursor is None:
             self._keys = self._all_keys()
             return self._go_on(Cursor(top=len(self._keys), at="", first=True))
@@ -45,7 +47,7 @@ class PatientReader:
         begin = bisect_right(keys, after)
         upto = keys[min(begin + PIECE, len(keys)) - 1] if begin < len(keys) else after
         rows = self._database.rows("patients_by_key", (after, upto)) if begin < len(keys) else []
-        records, bad = codec.decode(rows, codec.patient)
+        records, bad = cells.decode(rows, codec.patient)
         done = begin + PIECE >= len(keys)
         now = Cursor(
             day=cursor.day,
@@ -57,7 +59,7 @@ class PatientReader:
         return Page(
             records=tuple(records),
             bad=tuple(bad),
-            cursor=now.text(),
+            cursor=now.text(TAG),
             more=not done,
             complete=cursor.first and done,
             rows_read=len(rows),
@@ -65,22 +67,22 @@ class PatientReader:
 
     def _changes(self, cursor: Cursor) -> Page:
         begin = datetime.combine(self._database.local_now().date(), time())
-        rows = {codec.text(row[0]): row for row in self._of_day(begin)}
+        rows = {cells.text(row[0]): row for row in self._of_day(begin)}
         watched = cursor.watched if cursor.day == begin.date().isoformat() else Cursor().watched
         difference = watched.compare(rows)
         told: dict[str, Row] = {key: rows[key] for key in difference.changed}
-        count = codec.number(self._database.rows("patient_count")[0][0], "count") or 0
+        count = cells.number(self._database.rows("patient_count")[0][0], "count") or 0
         scan = False
         if count != cursor.top:
             came, scan = self._come(), not self._keys
-            told |= {codec.text(row[0]): row for row in came}
+            told |= {cells.text(row[0]): row for row in came}
             self._keys = self._all_keys()
-        records, bad = codec.decode(told.values(), codec.patient)
+        records, bad = cells.decode(told.values(), codec.patient)
         now = Cursor(day=begin.date().isoformat(), watched=difference.now, top=count, at="" if scan else None)
         return Page(
             records=tuple(records),
             bad=tuple(bad),
-            cursor=now.text(),
+            cursor=now.text(TAG),
             more=scan,
             rows_read=len(rows) + len(told),
         )
@@ -102,4 +104,4 @@ class PatientReader:
         return self._keys
 
     def _all_keys(self) -> list[str]:
-        return sorted(codec.text(row[0]) for row in self._database.rows("patient_keys"))
+        return sorted(cells.text(row[0]) for row in self._database.rows("patient_keys"))

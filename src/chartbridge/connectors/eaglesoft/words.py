@@ -9,7 +9,7 @@ from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.people import PatientStatus
 from chartbridge.domain.schedule import BookingState
 
-NAME = "Eaglesoft"
+NAME, TAG = "Eaglesoft", "es"
 
 PATIENT_CLASS, BLOCK_CLASS, DELETED_CLASS = 1, 2, 16
 BOOKING_STATES = {PATIENT_CLASS: BookingState.SCHEDULED}

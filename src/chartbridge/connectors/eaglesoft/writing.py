@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chartbridge.connectors.eaglesoft import codec, dialect
-from chartbridge.connectors.eaglesoft.client import Database
+from chartbridge.connectors.by_odbc.cells import text
+from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
     DELETED_CLASS,
@@ -27,7 +28,7 @@ from chartbridge.pms.errors import Conflict, Misconfigured, Refused
 
 def record_of_note(key: object) -> str:
     """How a note is named in a receipt."""
-    return f"note {codec.text(key)}"
+    return f"note {text(key)}"
 
 
 def record_of_visit(key: str) -> str:
@@ -63,7 +64,7 @@ class Writer:
                     NO_COLOUR, POST_PROC_STATUS, now, provider, NOT_LOCKED, NOTE_STATUS, NO_CLAIM, NOT_ON_STATEMENT,
                 ],
             )  # fmt: skip
-            key = step.rows(dialect.IDENTITY)[0][0]
+            key = step.rows(database.vendor.dialect.identity)[0][0]
         return Receipt(
             record=record_of_note(key), patient_key=command.patient_key, text=command.text, recorded_at=None
         )
@@ -81,7 +82,7 @@ class Writer:
         now = database.local_now()
         with database.writing() as step:
             found = step.rows(database.text_of("visit_status"), [int(command.appointment_key)])
-            if not found or codec.text(found[0][3]) == str(DELETED_CLASS):
+            if not found or text(found[0][3]) == str(DELETED_CLASS):
                 raise Refused(f"The appointment is no longer in {NAME}.", reason="no such appointment")
             confirmation, arrival, _patient, _kind, starts = found[0]
             current = codec.status_key(confirmation, arrival)

@@ -1,19 +1,20 @@
-"""Documents into SmartDoc: by the vendor's own importer, or by a folder in which they wait for a person.
+"""Documents into a PMS that lets only its own programs put them: by such a program, or by a folder where they wait.
 
-Eaglesoft keeps files in password-protected containers; none is made or opened here. The importer ends with code 0 when
+Both vendors keep files in password-protected containers; none is made or opened here. The program ends with code 0 when
 the document is in, with 1 to 63 when it refused it and left nothing; anything else may have been taken.
-Must not be in it: reading the index for the mirror.
+Must not be in it: reading the index for the mirror, a vendor's words.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from chartbridge.connectors.eaglesoft import codec
-from chartbridge.connectors.eaglesoft.client import Database
-from chartbridge.connectors.eaglesoft.settings import EaglesoftSettings
-from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS
+from chartbridge.connectors.by_odbc.cells import text
+from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.settings import OdbcSettings
 from chartbridge.pms.commands import AddDocument, Receipt
 from chartbridge.pms.errors import Misconfigured, Refused, Uncertain
 from chartbridge.transport.handoff import HandOff
@@ -22,16 +23,28 @@ from chartbridge.transport.program import Program
 REFUSALS = range(1, 64)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ways:
+    """A vendor's words for it. `program` is what the vendor's own is called; `kind` the placeholder for a document's
+    type, `kind_of` what stands for it; `patient_of` makes a patient's key what the database takes; `index` are the
+    arguments with which the index is searched, before the patient."""
+
+    program: str
+    kind: str
+    kind_of: Callable[[str], str] = str
+    patient_of: Callable[[str], object] = str
+    index: Sequence[object] = ()
+
+
 class Papers:
     """Hands documents over for one practice."""
 
-    def __init__(self, settings: EaglesoftSettings, database: Database) -> None:
-        self._settings, self._database = settings, database
+    def __init__(self, settings: OdbcSettings, database: Database, ways: Ways) -> None:
+        self._settings, self._database, self._ways = settings, database, ways
 
     def add(self, command: AddDocument) -> Receipt:
         """Have it imported, or lay it into the folder. Raises `Misconfigured` where there is neither."""
-        if not self._database.rows("patient_there", [command.patient_key]):
-            raise Refused(f"There is no patient of this number in {NAME}.", reason="no such patient")
+        self.patient_there(command.patient_key)
         if self._settings.document_program:
             return self._imported(command)
         self._folder().put(
@@ -40,7 +53,7 @@ class Papers:
             {
                 "patient": command.patient_key,
                 "name": command.name,
-                "group": command.document_type_key,
+                self._ways.kind: self._ways.kind_of(command.document_type_key),
                 "occurred_at": command.occurred_at.isoformat(),
             },
         )
@@ -49,19 +62,27 @@ class Papers:
     def landed(self, command: AddDocument) -> Receipt | None:
         """In the index; else still in the folder; else nowhere."""
         found = self._database.rows(
-            "document_by_name", (PATIENTS_PAPERS, command.patient_key, f"%{command.marker}%")
+            "document_by_name",
+            (*self._ways.index, self._ways.patient_of(command.patient_key), f"%{command.marker}%"),
         )
         if found:
             return Receipt(
-                record=f"document {codec.text(found[0][0])}",
-                patient_key=codec.text(found[0][1]),
-                text=codec.text(found[0][2]),
+                record=f"document {text(found[0][0])}",
+                patient_key=text(found[0][1]),
+                text=text(found[0][2]),
                 seen=True,
             )
         by_folder = self._settings.handoff_folder and not self._settings.document_program
         if by_folder and self._folder().knows(command.marker, command.patient_key):
             return self._waiting(command)
         return None
+
+    def patient_there(self, key: str) -> None:
+        """Raise `Refused` where there is no such patient."""
+        if not self._database.rows("patient_there", [self._ways.patient_of(key)]):
+            raise Refused(
+                f"There is no patient of this number in {self._database.name}.", reason="no such patient"
+            )
 
     def check(self) -> None:
         """Raise what is wrong with the way that documents go, without handing one over."""
@@ -80,7 +101,7 @@ class Papers:
                     "file": str(file),
                     "patient": command.patient_key,
                     "name": command.name,
-                    "group": command.document_type_key,
+                    self._ways.kind: self._ways.kind_of(command.document_type_key),
                 }
             )
         if code in REFUSALS:
@@ -102,7 +123,7 @@ class Papers:
     def _program(self) -> Program:
         return Program(
             self._settings.document_program,
-            names=("file", "patient", "name", "group"),
+            names=("file", "patient", "name", self._ways.kind),
             setting="document_program",
             name="importing documents",
         )
@@ -110,8 +131,8 @@ class Papers:
     def _folder(self) -> HandOff:
         if not self._settings.handoff_folder:
             raise Misconfigured(
-                f"There is no way for documents into {NAME}: enter Patterson's own importer, or a folder in which "
-                "they wait to be imported, on the PMS Connection page.",
+                f"There is no way for documents into {self._database.name}: enter {self._ways.program}, or a folder in "
+                "which they wait to be imported, on the PMS Connection page.",
                 setting="handoff_folder",
             )
         return HandOff(self._settings.handoff_folder)

@@ -1,0 +1,178 @@
+"""A connector by ODBC: puts a vendor's readers, writer and looker together.
+
+Must not be in it: SQL, decoding, what a number of a vendor's means.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Protocol
+
+from chartbridge.connectors.by_odbc import examining, looking
+from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.examining import Examined
+from chartbridge.connectors.by_odbc.looking import Place
+from chartbridge.connectors.by_odbc.papers import Papers
+from chartbridge.domain.charts import LookupItem, LookupKind
+from chartbridge.pms.commands import (
+    AddDocument,
+    AddNote,
+    Command,
+    CommandKind,
+    Finds,
+    Receipt,
+    SetAppointmentStatus,
+    Sought,
+)
+from chartbridge.pms.connector import Finding
+from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Unreadable
+from chartbridge.pms.manifest import Manifest
+from chartbridge.pms.reading import Page, PmsIdentity, Stream
+
+
+class Parts(Protocol):
+    """What is open for one office, made of its settings."""
+
+    database: Database
+    papers: Papers
+    examined: Examined
+    places: dict[CommandKind, Place]
+
+    def reader(self, stream: Stream) -> Reader | None:
+        """What reads a stream; None for a stream that this PMS has not."""
+        ...
+
+    def lookups(self, kind: LookupKind) -> list[LookupItem]:
+        """One list, active and not; empty for what there is no list of."""
+        ...
+
+    def highest(self) -> dict[str, int]:
+        """Numbers that only grow."""
+        ...
+
+    def practice_name(self) -> str:
+        """The practice's own name, or empty."""
+        ...
+
+    def add_note(self, command: AddNote) -> Receipt: ...
+
+    def set_status(self, command: SetAppointmentStatus) -> Receipt: ...
+
+    def note_landed(self, command: AddNote) -> Receipt | None: ...
+
+    def status_landed(self, command: SetAppointmentStatus) -> Receipt | None: ...
+
+
+Reader = Callable[..., Page]
+"""(cursor, thorough=…) → the next page."""
+
+
+class OdbcConnector:
+    """One office. Nothing is opened until it is used."""
+
+    def __init__(self, manifest: Manifest, make: Callable[[], Parts]) -> None:
+        """`make` checks the settings; it may raise a `PmsError`."""
+        self._manifest, self._make = manifest, make
+        self._lock = threading.Lock()
+        self._parts: Parts | None = None
+
+    def __repr__(self) -> str:
+        return f"OdbcConnector({self._manifest.id})"
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    def identify(self) -> PmsIdentity:
+        parts = self._open()
+        database = parts.database
+        at, offset = database.server_clock()
+        busy = ""
+        try:
+            database.forget()
+            database.missing()
+        except Unavailable as error:
+            if error.safe_message != database.vendor.busy:
+                raise
+            busy = database.vendor.busy
+        return PmsIdentity(
+            vendor=self._manifest.vendor,
+            edition=database.name,
+            version="" if busy else database.version(),
+            practice_name="" if busy else parts.practice_name(),
+            server_now=at,
+            zone=str(timezone(offset)),
+            highest={} if busy else parts.highest(),
+            busy=busy,
+        )
+
+    def examine(self) -> Sequence[Finding]:
+        try:
+            parts = self._open()
+        except PmsError as error:
+            setting = error.setting if isinstance(error, Misconfigured) else "connection"
+            return [Finding(ability=setting, ok=False, sentence=error.safe_message)]
+        return examining.examine(parts.database, parts.papers, parts.examined)
+
+    def lookups(self, kind: LookupKind) -> Sequence[LookupItem]:
+        parts = self._open()
+        parts.database.missing()
+        return parts.lookups(kind)
+
+    def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
+        parts = self._open()
+        parts.database.missing()
+        reader = parts.reader(stream)
+        if reader is None:
+            raise Unreadable(f"{parts.database.name} has no such stream.", evidence=f"stream {stream}")
+        try:
+            return reader(cursor, thorough=thorough)
+        except (Unreadable, Misconfigured):
+            parts.database.forget()  # perhaps the tables were changed by an update
+            raise
+
+    def write(self, command: Command) -> Receipt:
+        parts = self._open()
+        match command:
+            case AddNote():
+                return parts.add_note(command)
+            case AddDocument():
+                return parts.papers.add(command)
+            case SetAppointmentStatus():
+                return parts.set_status(command)
+        raise Unreadable(f"{parts.database.name} can't do this.", evidence="command")
+
+    def landed(self, command: Command) -> Receipt | None:
+        parts = self._open()
+        match command:
+            case AddNote():
+                return parts.note_landed(command)
+            case AddDocument():
+                return parts.papers.landed(command)
+            case SetAppointmentStatus():
+                return parts.status_landed(command)
+        raise Unreadable(f"{parts.database.name} has no such record.", evidence="command")
+
+    def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
+        return [self.landed(command) for command in commands]
+
+    def find(self, sought: Sequence[Sought], since: datetime) -> Finds:  # noqa: ARG002  keys tell what is newer
+        parts = self._open()
+        return looking.find(parts.database, parts.places, sought)
+
+    def open_file(self, ref: str) -> bytes:  # noqa: ARG002
+        raise Unreadable(self._manifest.cannot["open_document"], evidence="open_file")
+
+    def close(self) -> None:
+        with self._lock:
+            held, self._parts = self._parts, None
+        if held is not None:
+            held.database.close()
+
+    def _open(self) -> Parts:
+        with self._lock:
+            if self._parts is None:
+                self._parts = self._make()
+            return self._parts
