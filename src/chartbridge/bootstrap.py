@@ -29,6 +29,7 @@ RECONCILE_AT = 2
 CONNECTORS: dict[str, str] = {
     "open_dental": "chartbridge.connectors.open_dental",
     "eaglesoft": "chartbridge.connectors.eaglesoft",
+    "dentrix": "chartbridge.connectors.dentrix",
 }
 """Connector id → its package. A new vendor adds one line here."""
 

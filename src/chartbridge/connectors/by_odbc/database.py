@@ -26,13 +26,14 @@ Columns = Mapping[str, tuple[str, ...]]
 class Dialect:
     """What only one vendor's database understands, and what it means by an error of its own.
 
-    `now` asks for the server's wall time; `identity` for the key that this session inserted last, where there is such
-    a statement.
+    `now` asks for the server's wall time, with `now_args`; `identity` for the key that this session inserted last,
+    where there is such a statement.
     """
 
     now: str
     judge: Judge
     identity: str = ""
+    now_args: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,7 @@ class Vendor:
     dialect: Dialect
     off: str
     either: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    version_args: tuple[object, ...] = ()
 
     @property
     def busy(self) -> str:
@@ -129,7 +131,11 @@ class Database:
 
     def ask_clock(self) -> None:
         """Ask the server for its wall time. A line that broke is made anew."""
-        self._shown = moment(self._open().rows(self.vendor.dialect.now)[0][0], "now")
+        dialect = self.vendor.dialect
+        found = self._open().rows(dialect.now.format(owner=self._settings.owner), dialect.now_args)
+        if not found:
+            raise Unreadable(f"{self.name} does not say what time it is there.", evidence="now")
+        self._shown = moment(found[0][0], "now")
         apart = self._shown - self._clock.now().replace(tzinfo=None)
         self._offset = timedelta(minutes=15 * round(apart / timedelta(minutes=15)))
         self._offset_at = self._clock.monotonic()
@@ -138,7 +144,7 @@ class Database:
 
     def version(self) -> str:
         """The program's version, or empty."""
-        found = self.rows("version")
+        found = self.rows("version", self.vendor.version_args)
         return text(found[0][0]) if found else ""
 
     def check(self, ability: str) -> None:

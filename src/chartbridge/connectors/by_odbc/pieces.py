@@ -15,6 +15,7 @@ from chartbridge.pms.reading import Page, Record
 
 PIECE = 1000
 """So many keys are asked for at once: with as many rows at most, and far fewer where keys are thin."""
+ASKED_BY_KEY = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,20 +42,22 @@ class PieceReader:
             self._database.check(self._table.ability)
         cursor = parse(self._table.tag, stored)
         if cursor is None:
-            return self._go_on(self._started(Cursor(top=self._highest(), at="0", first=True)))
+            return self._go_on(self.started(Cursor(top=self._highest(), at="0", first=True)))
         if cursor.at is not None:
             return self._go_on(cursor)
-        page = self._changes(cursor)
-        if thorough and not page.records and not page.more:
-            now = parse(self._table.tag, page.cursor) or cursor
-            return self._go_on(replace(now, at="0"))
-        return page
+        page = self.changes(cursor)
+        if not thorough:
+            return page
+        now = replace(parse(self._table.tag, page.cursor) or cursor, at="0")
+        if page.records or page.bad:  # what stands in front of the scan is told first
+            return replace(page, cursor=now.text(self._table.tag), more=True)
+        return self._go_on(now)
 
-    def _started(self, cursor: Cursor) -> Cursor:
+    def started(self, cursor: Cursor) -> Cursor:
         """What a first read begins with."""
         return cursor
 
-    def _changes(self, cursor: Cursor) -> Page:
+    def changes(self, cursor: Cursor) -> Page:
         """What has come since: by its key."""
         highest = self._highest()
         if highest > cursor.top:
@@ -72,11 +75,12 @@ class PieceReader:
         )
         done = upto >= cursor.top
         now = replace(cursor, at=None if done else str(upto), first=cursor.first and not done)
-        return self._page(rows, now, more=not done, complete=cursor.first and done)
+        return self.page(rows, now, more=not done, complete=cursor.first and done)
 
-    def _page(
+    def page(
         self, rows: Sequence[cells.Row], now: Cursor, *, more: bool = False, complete: bool = False
     ) -> Page:
+        """A page of rows, and where it leaves the cursor."""
         records, bad = cells.decode(rows, self._table.make)
         return Page(
             records=tuple(records),
@@ -86,6 +90,13 @@ class PieceReader:
             complete=complete,
             rows_read=len(rows),
         )
+
+    def these(self, statement: str, keys: Sequence[int]) -> list[cells.Row]:
+        """Rows by their keys."""
+        rows: list[cells.Row] = []
+        for at in range(0, len(keys), ASKED_BY_KEY):
+            rows += self._database.rows(statement, keys[at : at + ASKED_BY_KEY])
+        return rows
 
     def _highest(self) -> int:
         return cells.number(self._database.rows(self._table.highest)[0][0], "key") or 0

@@ -54,9 +54,9 @@ class ScheduleReader:
     def __init__(self, database: Database, visits: Visits) -> None:
         self.database, self.visits = database, visits
 
-    def others(self, cursor: Cursor, known: Mapping[str, Row], today: date) -> Others:  # noqa: ARG002
-        """What changed on other days than today, whose visits are `known`."""
-        return Others(now=cursor)
+    def others(self, cursor: Cursor, known: Mapping[str, Row], today: date) -> Others:
+        """What changed on other days than today, whose visits are `known`. Where there is no stamp: only new ones."""
+        return self.new_by_key(cursor, known, today)
 
     def started(self, cursor: Cursor) -> Cursor:
         """What a first read begins with; taken before anything is read."""
@@ -71,22 +71,35 @@ class ScheduleReader:
         if cursor.at is not None:
             return self._go_on(cursor, today)
         page, now = self._changes(stream, cursor, today)
-        quiet = not page.records and not page.gone and not page.more
-        if thorough and stream is Stream.APPOINTMENTS and quiet:
-            return self._go_on(replace(now, at="0"), today)
-        return page
+        if not thorough or stream is not Stream.APPOINTMENTS:
+            return page
+        if page.records or page.gone or page.bad:  # what stands in front of the scan is told first
+            return replace(page, cursor=replace(now, at="0").text(self.visits.tag), more=True)
+        return self._go_on(replace(now, at="0"), today)
 
     def these(self, keys: Sequence[str]) -> dict[str, Row | None]:
         """Visits by their keys; None for those that are not there."""
         found: dict[str, Row] = {}
         for at in range(0, len(keys), ASKED_BY_KEY):
-            found |= _folded(self.database.rows("these_visits", keys[at : at + ASKED_BY_KEY]))
+            found |= _folded(
+                self.database.rows("these_visits", [int(key) for key in keys[at : at + ASKED_BY_KEY]])
+            )
         return {key: found.get(key) for key in keys}
 
     def by_key(self, after: int, upto: int, today: date) -> dict[str, Row]:
         """Visits in scope whose keys lie there."""
         begin, end = _middle(today) - BACK, _middle(today) + AHEAD
         return _folded(self.database.rows("visits_by_key", (after, upto, *self._bounds(begin, end))))
+
+    def new_by_key(self, cursor: Cursor, known: Mapping[str, Row], today: date) -> Others:
+        """New visits, whichever their day: those with a higher key than any that was known."""
+        highest = self.top()
+        upto = min(highest, cursor.top + PIECE)
+        if upto <= cursor.top:
+            return Others(now=cursor)
+        found = self.by_key(cursor.top, upto, today)
+        new = {key: row for key, row in found.items() if key not in known}
+        return Others(rows=new, now=replace(cursor, top=upto), more=upto < highest, rows_read=len(found))
 
     def top(self) -> int:
         """The highest key."""

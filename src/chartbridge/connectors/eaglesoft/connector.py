@@ -14,13 +14,13 @@ from chartbridge.connectors.by_odbc.database import Database, Vendor
 from chartbridge.connectors.by_odbc.examining import Examined
 from chartbridge.connectors.by_odbc.papers import Papers, Ways
 from chartbridge.connectors.by_odbc.pieces import PieceReader, Table
+from chartbridge.connectors.by_odbc.schedule import ScheduleReader, Visits
 from chartbridge.connectors.by_odbc.settings import OdbcSettings
 from chartbridge.connectors.eaglesoft import codec, lists
 from chartbridge.connectors.eaglesoft import settings as entered
 from chartbridge.connectors.eaglesoft.dialect import DIALECT
 from chartbridge.connectors.eaglesoft.looking import Looker
 from chartbridge.connectors.eaglesoft.reading_people import PatientReader
-from chartbridge.connectors.eaglesoft.reading_schedule import EaglesoftSchedule
 from chartbridge.connectors.eaglesoft.statements import ABILITIES, NEEDED, STATEMENTS
 from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS, TAG
 from chartbridge.connectors.eaglesoft.writing import Writer
@@ -47,6 +47,7 @@ DOCUMENTS = Table(
     extra=(PATIENTS_PAPERS,),
     ability="documents",
 )
+VISITS = Visits(tag=TAG, appointment=codec.appointment, status_seen=codec.status_seen, counts=codec.counts)
 WAYS = Ways(program="Patterson's own importer", kind="group", index=(PATIENTS_PAPERS,))
 _HIGHEST = {
     "appointment": ("highest_visit", ""),
@@ -82,7 +83,7 @@ class Eaglesoft:
             how_to_write="Ask Patterson to authorise this practice, then enter the statement that you get.",
             touch=self._touch,
         )
-        schedule = EaglesoftSchedule(self.database)
+        schedule = ScheduleReader(self.database, VISITS)
         self._readers: dict[Stream, Reader] = {
             Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
             Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),

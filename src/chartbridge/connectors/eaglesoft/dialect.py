@@ -12,8 +12,8 @@ from chartbridge.connectors.eaglesoft.words import NAME
 from chartbridge.pms.errors import PmsError, Refused, Unauthorised, Unavailable
 from chartbridge.transport.odbc import BUSY_S
 
-NOW = "SELECT {fn NOW()}"
-"""The server's wall time. An escape of ODBC that the driver turns into its server's own words."""
+NOW = "SELECT {{fn NOW()}}"
+"""The server's wall time: an escape of ODBC, in doubled braces, that the driver turns into its server's own words."""
 
 IDENTITY = "SELECT @@identity"
 """The key of the row that this session inserted last."""

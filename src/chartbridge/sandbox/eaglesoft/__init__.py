@@ -14,7 +14,7 @@ What was taken from where:
 It never imports a connector.
 """
 
-from chartbridge.sandbox.eaglesoft.knobs import Knobs, Truth
+from chartbridge.sandbox.eaglesoft.knobs import EaglesoftKnobs
 from chartbridge.sandbox.eaglesoft.practice import EaglesoftPractice
 
-__all__ = ["EaglesoftPractice", "Knobs", "Truth"]
+__all__ = ["EaglesoftKnobs", "EaglesoftPractice"]

@@ -5,7 +5,13 @@ Must not be in it: rows.
 
 from __future__ import annotations
 
+from chartbridge.sandbox.by_odbc.practice import signals
+
 OWNER = "PPM"
+FAULTS_OF_WRITING = (
+    ("refuse", "45000", "RAISERROR executed: the note is not valid for Quuxbertha Xyzzyowski"),
+    ("throttle", "40001", "Deadlock found: the row is locked by another user"),
+)
 
 TABLES: dict[str, str] = {
     "system_preferences": "version VARCHAR(20)",
@@ -47,45 +53,19 @@ TABLES: dict[str, str] = {
 GATED = ("appointment", "appt_log", "operatory_notes", "operatory_notes_type", "document")
 """Tables into which only an authorised session may write."""
 
-FAULTS = "chartbridge_sandbox_faults"
-"""Where the sandbox keeps what is to go wrong; not a table of Eaglesoft's."""
-
 SIGNATURE = "chartbridge_sandbox_signature"
 
 
-def drop_and_create() -> list[str]:
-    """Statements that make everything anew."""
-    made = []
-    for name, columns in TABLES.items():
-        made += [f"DROP TABLE IF EXISTS {name}", f"CREATE TABLE {name} ({columns}) ENGINE=InnoDB"]
-    made += [
-        f"DROP TABLE IF EXISTS {FAULTS}",
-        f"CREATE TABLE {FAULTS} (fault VARCHAR(20) PRIMARY KEY, times INT) ENGINE=MyISAM",
-        f"DROP TABLE IF EXISTS {SIGNATURE}",
-        f"CREATE TABLE {SIGNATURE} (signature VARCHAR(60)) ENGINE=InnoDB",
-    ]
-    for table in GATED:
-        for when in ("INSERT", "UPDATE"):
-            made.append(_gate(table, when))
-    return made
+def statements() -> list[str]:
+    """What makes everything."""
+    made = [f"CREATE TABLE {name} ({columns}) ENGINE=InnoDB" for name, columns in TABLES.items()]
+    made.append(f"CREATE TABLE {SIGNATURE} (signature VARCHAR(60)) ENGINE=InnoDB")
+    return made + [_gate(table, when) for table in GATED for when in ("INSERT", "UPDATE")]
 
 
 def _gate(table: str, when: str) -> str:
-    """A session without the signature may not write; then the faults that were asked for.
-
-    A fault is used up in a table that keeps no transactions, so that a rollback doesn't bring it back.
-    """
-    refusals = "".join(
-        f""" IF (SELECT COUNT(*) FROM {FAULTS} f WHERE f.fault = '{fault}' AND f.times > 0) > 0
-            AND USER() NOT LIKE 'root@%' THEN
-            UPDATE {FAULTS} SET times = times - 1 WHERE fault = '{fault}';
-            SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = '{words}'; END IF;"""
-        for fault, state, words in (
-            ("refuse", "45000", "RAISERROR executed: the note is not valid for Quuxbertha Xyzzyowski"),
-            ("throttle", "40001", "Deadlock found: the row is locked by another user"),
-        )
-        if table in ("operatory_notes", "appointment", "document")
-    )
+    """A session without the signature may not write; then the faults that were asked for."""
+    faults = signals(FAULTS_OF_WRITING) if table in ("operatory_notes", "appointment", "document") else ""
     return f"""CREATE TRIGGER gate_{table}_{when.lower()} BEFORE {when} ON {table} FOR EACH ROW BEGIN
         IF COALESCE(@connection_authentication, '') <> (SELECT s.signature FROM {SIGNATURE} s) THEN
-            SIGNAL SQLSTATE '42000' SET MESSAGE_TEXT = 'Authentication violation'; END IF;{refusals} END"""
+            SIGNAL SQLSTATE '42000' SET MESSAGE_TEXT = 'Authentication violation'; END IF;{faults} END"""

@@ -1,0 +1,122 @@
+"""Dentrix as a connector: puts the readers, the writer and the looker together.
+
+Must not be in it: SQL, decoding, what a number of Dentrix's means.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from importlib.resources import files
+
+from chartbridge.connectors.by_odbc.cells import number, text
+from chartbridge.connectors.by_odbc.connector import OdbcConnector, Reader
+from chartbridge.connectors.by_odbc.database import Database, Vendor
+from chartbridge.connectors.by_odbc.examining import Examined
+from chartbridge.connectors.by_odbc.papers import Papers, Ways
+from chartbridge.connectors.by_odbc.pieces import PieceReader
+from chartbridge.connectors.by_odbc.settings import OdbcSettings
+from chartbridge.connectors.dentrix import lists
+from chartbridge.connectors.dentrix import settings as entered
+from chartbridge.connectors.dentrix.dialect import DIALECT
+from chartbridge.connectors.dentrix.looking import Looker
+from chartbridge.connectors.dentrix.reading import DOCUMENTS, DentrixPatients, DentrixSchedule
+from chartbridge.connectors.dentrix.statements import ABILITIES, EITHER, NEEDED, STATEMENTS
+from chartbridge.connectors.dentrix.words import DATA_VERSION, NAME, PRACTICE, TO_PATIENT
+from chartbridge.connectors.dentrix.writing import Writer
+from chartbridge.domain.charts import LookupItem, LookupKind
+from chartbridge.domain.clock import Clock
+from chartbridge.pms.connector import Connector, Settings
+from chartbridge.pms.manifest import Manifest, load_manifest
+from chartbridge.pms.reading import Stream
+
+VENDOR = Vendor(
+    name=NAME,
+    statements=STATEMENTS,
+    needed=NEEDED,
+    abilities=ABILITIES,
+    dialect=DIALECT,
+    either=EITHER,
+    version_args=(DATA_VERSION,),
+    off=f"Writing into {NAME} is off: Henry Schein One licenses it apart from reading. Once this practice holds the "
+    "Write licence, say so on the PMS Connection page.",
+)
+CAN_STILL = {
+    "add_note": "Office Journal entries can be written",
+    "documents": "The index of documents can be read",
+    "set_appointment_status": "Appointment statuses can be set",
+    "deletions": "Deleted visits of other days are seen at once",
+    "inactive_providers": "Inactive providers are told apart",
+    "staff": "Staff is listed beside providers",
+    "operatories": "Operatories are listed",
+    "practice_name": "The practice's name is read",
+    "visit_stamp": "Changed visits of other days are seen at once",
+    "patient_stamp": "Changed patients are seen at once",
+}
+"""What a version that lacks something can't do, in words."""
+
+
+@cache
+def manifest() -> Manifest:
+    """What this connector claims."""
+    return load_manifest(files("chartbridge.connectors.dentrix") / "manifest.toml")
+
+
+class Dentrix:
+    """What is open for one office, made of its settings."""
+
+    def __init__(self, settings: OdbcSettings, clock: Clock) -> None:
+        self.database = Database(VENDOR, settings, clock)
+        ways = Ways(
+            program="the uploader that Dentrix comes with",
+            kind="type",
+            kind_of=self._name_of_type,
+            patient_of=int,
+            index=(TO_PATIENT,),
+        )
+        self.papers = Papers(settings, self.database, ways)
+        writer, looker = Writer(self.database), Looker(self.database)
+        self.add_note, self.set_status = writer.add_note, writer.set_status
+        self.note_landed, self.status_landed = looker.note, looker.status
+        self.places = looker.places
+        self.examined = Examined(
+            abilities=CAN_STILL,
+            lookups=self.lookups,
+            off=f"Writing is off: that this practice holds the Write licence has not been said. {NAME} is read.",
+            how_to_write="Ask Henry Schein One for the Write licence, then switch it on under PMS Connection.",
+            touch=lambda: ("may_write", [0]),
+        )
+        schedule = DentrixSchedule(self.database)
+        self._readers: dict[Stream, Reader] = {
+            Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
+            Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),
+            Stream.PATIENTS: DentrixPatients(self.database).read,
+            Stream.DOCUMENTS: PieceReader(self.database, DOCUMENTS).read,
+        }
+
+    def reader(self, stream: Stream) -> Reader | None:
+        return self._readers.get(stream)
+
+    def lookups(self, kind: LookupKind) -> list[LookupItem]:
+        return lists.lookups(self.database, kind)
+
+    def highest(self) -> dict[str, int]:
+        """The history's number: of all that is read, only it never loses its last row."""
+        if not self.database.has("deletions"):
+            return {}
+        return {"appthist": number(self.database.rows("highest_history")[0][0], "apptid") or 0}
+
+    def practice_name(self) -> str:
+        if not self.database.has("practice_name"):
+            return ""
+        found = self.database.rows("practice_name", (PRACTICE,))
+        return text(found[0][0]) if found else ""
+
+    def _name_of_type(self, key: str) -> str:
+        """The uploader takes a document type by its name."""
+        kinds = {item.key: item.name for item in self.lookups(LookupKind.DOCUMENT_TYPES)}
+        return kinds.get(key, key)
+
+
+def connect(settings: Settings, clock: Clock) -> Connector:
+    """Make a connector; settings are checked when it is first used."""
+    return OdbcConnector(manifest(), lambda: Dentrix(entered.parse(settings), clock))

@@ -1,0 +1,87 @@
+"""The lists that Dentrix owns. Must not be in it: what a setting chose from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chartbridge.connectors.by_odbc.cells import number, text
+from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.dentrix.words import COMPLETED, CONTACT_TYPES
+from chartbridge.domain.charts import LookupItem, LookupKind
+
+
+def lookups(database: Database, kind: LookupKind) -> list[LookupItem]:
+    """One list, active and not; empty for what Dentrix has no list of."""
+    make = _LISTS.get(kind)
+    return make(database) if make else []
+
+
+def _providers(database: Database) -> list[LookupItem]:
+    """Providers, and the staff under whose name an Office Journal entry may stand as well."""
+    knows_inactive = database.has("inactive_providers")
+    found = [(row, False) for row in database.rows("providers" if knows_inactive else "providers_all")]
+    if database.has("staff"):
+        found += [(row, True) for row in database.rows("staff")]
+    items: dict[str, LookupItem] = {}
+    for order, (row, is_staff) in enumerate(found):
+        key = text(row[0])
+        if not key or key in items:
+            continue
+        items[key] = LookupItem(
+            kind=LookupKind.PROVIDERS,
+            key=key,
+            short=key,
+            name=f"{text(row[1])} {text(row[2])}".strip() or key,
+            active=is_staff or not knows_inactive or not number(row[3], "inactive"),
+            meaning=frozenset({"staff"}) if is_staff else frozenset(),
+            order=order,
+        )
+    return list(items.values())
+
+
+def _note_types(database: Database) -> list[LookupItem]:
+    database.check("add_note")
+    return [
+        LookupItem(kind=LookupKind.NOTE_TYPES, key=str(value), name=name, order=value)
+        for value, name in CONTACT_TYPES.items()
+    ]
+
+
+def _document_types(database: Database) -> list[LookupItem]:
+    database.check("documents")
+    return _plain(LookupKind.DOCUMENT_TYPES, database, "document_types")
+
+
+def _statuses(database: Database) -> list[LookupItem]:
+    """The practice's own list. What its words mean is for the practice to say."""
+    kind = LookupKind.APPOINTMENT_STATUSES
+    return [
+        LookupItem(
+            kind=kind,
+            key=text(key),
+            name=text(name) or text(key),
+            active=text(key) != str(COMPLETED),
+            order=order,
+        )
+        for order, (key, name) in enumerate(database.rows("statuses"))
+    ]
+
+
+def _operatories(database: Database) -> list[LookupItem]:
+    return _plain(LookupKind.OPERATORIES, database, "operatories") if database.has("operatories") else []
+
+
+def _plain(kind: LookupKind, database: Database, statement: str) -> list[LookupItem]:
+    return [
+        LookupItem(kind=kind, key=text(key), name=text(name) or text(key), order=order)
+        for order, (key, name) in enumerate(database.rows(statement))
+    ]
+
+
+_LISTS: dict[LookupKind, Callable[[Database], list[LookupItem]]] = {
+    LookupKind.PROVIDERS: _providers,
+    LookupKind.NOTE_TYPES: _note_types,
+    LookupKind.DOCUMENT_TYPES: _document_types,
+    LookupKind.APPOINTMENT_STATUSES: _statuses,
+    LookupKind.OPERATORIES: _operatories,
+}

@@ -1,0 +1,117 @@
+"""The rig of Dentrix: the sandbox's knobs under the suite's names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chartbridge.connectors.dentrix.connector import connect
+from chartbridge.sandbox.dentrix import DentrixKnobs, DentrixPractice
+from tests.connectors.odbc_rig import CANARIES, OdbcRig
+
+
+class DentrixRig(OdbcRig):
+    """One practice on Dentrix's tables, at whose place it is about noon, so that its clock may jump within a day."""
+
+    knobs: DentrixKnobs
+    connect_to = staticmethod(connect)
+    write = re.compile(rb"INSERT INTO \w+\.(contact|appthist)|UPDATE \w+\.appt\b", re.IGNORECASE)
+    copies = {
+        "journal": "INSERT INTO contact (patid, provid, title) SELECT patid, provid, title FROM contact"
+        " WHERE contactid = %s",
+        "document": "INSERT INTO docattach (docid, attachtotype, attachtoentityid)"
+        " SELECT docid, attachtotype, attachtoentityid FROM docattach WHERE attachid = %s",
+    }
+    misfiles = {
+        "journal": "UPDATE contact SET patid = %s WHERE contactid = %s",
+        "document": "UPDATE docattach SET attachtoentityid = %s WHERE attachid = %s",
+    }
+    rewrites = {
+        "journal": "UPDATE fullnotes SET notetext = %s WHERE notetype = 49 AND noteid = %s",
+        "document": "UPDATE document d JOIN docattach t ON t.docid = d.docid SET d.descript = %s WHERE t.attachid = %s",
+    }
+    kind_of_paper, note_type, provider, other_provider = "type", "5", "DDS1", "DDS2"
+    patients = "SELECT patid AS k FROM patient"
+    paper_scope = "SELECT attachid AS k FROM docattach WHERE attachtotype = 1"
+    visits = "SELECT apptid AS k FROM appt WHERE patid <> 0 AND apptdate >= %s AND apptdate < %s"
+
+    def __init__(self, practice: DentrixPractice, folder: Path) -> None:
+        self.zone = timedelta(hours=12 - datetime.now(UTC).hour)
+        practice.set_zone(self.zone)
+        super().__init__(DentrixKnobs(practice), folder)
+
+    @property
+    def practice(self) -> DentrixPractice:
+        return self.knobs.at
+
+    def close(self) -> None:
+        super().close()
+        self.practice.set_zone(None)
+
+    def own_settings(self) -> tuple[dict[str, str], dict[str, str]]:
+        return {"write_licence": "true"}, {}
+
+    def status_of(self, appointment_key: str) -> str:
+        return str(
+            self.practice.rows("SELECT status AS s FROM appt WHERE apptid = %s", (appointment_key,))[0]["s"]
+        )
+
+    def statuses(self) -> list[str]:
+        return ["0", "1", "4", "5", "6"]
+
+    def add_patient(self) -> str:
+        return self.knobs.add_patient(CANARIES[1], CANARIES[0], pager=CANARIES[2])
+
+    def edit_patient(self, patient_key: str) -> str:
+        email = f"edited{self.booked}.{CANARIES[3]}"
+        self.knobs.edit_patient(patient_key, emailaddr=email)
+        return email
+
+    def copy_record(self, record: str) -> str:
+        copied = super().copy_record(record)
+        word, _, key = record.partition(" ")
+        if word == "journal":
+            self.practice.run(
+                "INSERT INTO fullnotes (notetype, noteid, notetext) SELECT notetype, %s, notetext FROM fullnotes"
+                " WHERE notetype = 49 AND noteid = %s",
+                (copied.partition(" ")[2], key),
+            )
+        return copied
+
+    def delete_paper(self, document_key: str) -> None:
+        self.knobs.delete_document(document_key)
+
+    def hide_provider(self) -> str:
+        self.knobs.hide_provider(self.other_provider)
+        return self.other_provider
+
+    def unknown_status(self, appointment_key: str) -> str:
+        self.knobs.set_visit(appointment_key, status=4242)
+        return "4242"
+
+    def unknown_state(self, appointment_key: str) -> str:
+        self.knobs.set_visit(appointment_key, apptbroken=7)
+        return "7"
+
+    def corrupt(self, appointment_key: str) -> None:
+        self.knobs.set_visit(appointment_key, timehr=99)
+
+    def repeat_hour(self) -> None:
+        """An hour less a minute later than before, by a clock that was put back an hour."""
+        self.zone = self.knobs.set_clock_back(self.zone)
+
+    def people(self) -> None:
+        knobs = self.knobs
+        self.patient = knobs.add_patient(
+            CANARIES[1], CANARIES[0], pager=CANARIES[2], emailaddr=CANARIES[3], birthdate="1984-02-29"
+        )
+        self.neighbour = knobs.add_patient("Plughmann", "Fred", phone="(555)019-7531")
+        knobs.add_patient("O'Brien", "李", prefname="Lee", status=3)
+        begin = self.today()
+        knobs.book(self.patient, begin + timedelta(hours=8))
+        knobs.book(self.neighbour, begin + timedelta(hours=8, minutes=30), status=1)
+        knobs.book("", begin + timedelta(hours=12), patname="Nobody yet")
+        for days in (-40, -3, 5, 200):
+            knobs.book(self.neighbour, begin + timedelta(days=days, hours=10))
+        knobs.add_document(self.neighbour, "Statement")
