@@ -16,9 +16,11 @@ from chartbridge.pms.manifest import OneHub as Claim
 from chartbridge.pms.manifest import OneHubClaim, Repeat
 from chartbridge.pms.registry import install
 from chartbridge.store import one_hub
+from chartbridge.store.connections import as_entered, connection_of, save_connection
 from chartbridge.store.models import AuditEntry, Connection, Observation, StorePlace, Writeback
 from chartbridge.store.place import Moved
-from chartbridge.writeback import whereabouts
+from chartbridge.store.secrets import ensure_key
+from chartbridge.writeback import mend, whereabouts
 from chartbridge.writeback.whereabouts import keep_watch, settle_in
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector, ScriptedPms, scripted_registry
@@ -105,6 +107,49 @@ def test_the_second_hub_takes_over_when_the_first_is_gone_waits_and_looks_first(
     done.refresh_from_db()
     assert (done.delivery, done.seen, done.record) == ("taken", "seen", "note 900")
     office.check()
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+def test_a_mended_setting_does_not_cut_the_wait_for_the_other_hub_short(
+    office: Office, failures: int
+) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "second")
+    shared.holder = "first"
+    office.enqueue()
+    office.change(write_failures=failures)
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    shared.holder = ""
+    office.clock.advance(5)
+    office.deliver(deliverer)
+    assert not standing_by(office)
+    mend.free_after_setting(office.connection.pk, "mary@example.com", clock=office.clock)
+    mend.retry_alike(office.practice.pk, "", "mary@example.com", clock=office.clock)
+    ensure_key()
+    held = connection_of(office.practice.pk)
+    save_connection(office.practice.pk, "scripted", as_entered(held, "scripted", {}, {}))
+    let_be_held(office, shared, "second")
+    office.deliver(deliverer)
+    assert office.pms.writes == 0, "the first hub's last request may still land"
+    office.clock.advance(81)
+    office.settle(deliverer=deliverer)
+    assert office.pms.writes == 1
+
+
+def test_a_mended_setting_ends_a_wait_for_a_pms_that_was_away(office: Office) -> None:
+    def away(_command: object) -> None:
+        raise Unavailable("The PMS is away.", retry_after=600)
+
+    office.pms.before = away
+    office.enqueue()
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    assert office.pms.records == []
+    office.pms.before = lambda _command: None
+    mend.free_after_setting(office.connection.pk, "mary@example.com", clock=office.clock)
+    office.deliver(deliverer)
+    assert len(office.pms.records) == 1
 
 
 def test_where_the_pms_cannot_say_who_holds_the_practice_nothing_is_sent(office: Office) -> None:

@@ -63,7 +63,8 @@ def save_connection(practice_id: int, connector: str, entered: Settings) -> Conn
             row.hold = row.hold_code = ""
         if row.write_hold_code in _CAUSED_BY_SETTINGS:
             row.write_hold = row.write_hold_code = ""
-        row.write_not_before = None
+        if row.write_failures:  # else it is another hub that is waited for
+            row.write_not_before, row.write_failures = None, 0
         row.save()
         wake(row.pk, Lane.READ)
         wake(row.pk, Lane.WRITE)

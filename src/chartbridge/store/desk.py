@@ -133,10 +133,11 @@ def set_write_hold(connection_id: int, *, code: str, sentence: str) -> None:
 
 
 def clear_write_hold(connection_id: int) -> None:
-    """Let writing go on, and at once: a person has mended what was wrong."""
-    Connection.objects.filter(pk=connection_id).update(
-        write_hold_code="", write_hold="", write_not_before=None, write_failures=0
-    )
+    """Let writing go on, and at once: a person has mended what was wrong. What another hub may still have on its way
+    is waited for all the same; `write_failures` tells the one wait from the other."""
+    link = Connection.objects.filter(pk=connection_id)
+    link.update(write_hold_code="", write_hold="")
+    link.filter(write_failures__gt=0).update(write_not_before=None, write_failures=0)
 
 
 def set_backoff(connection_id: int, *, until: datetime | None, failures: int) -> None:

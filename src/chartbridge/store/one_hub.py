@@ -140,7 +140,7 @@ def look_first(link: Connection, now: datetime, *, wait: timedelta) -> None:
     newest = Writeback.objects.filter(connection_id=link.pk).order_by("-id").values_list("id", flat=True)
     changes: dict[str, object] = {"look_first_until": newest.first() or 0}
     if wait:
-        changes["write_not_before"] = now + wait
+        changes |= {"write_not_before": now + wait, "write_failures": 0}
     Connection.objects.filter(pk=link.pk).update(**changes)
 
 
