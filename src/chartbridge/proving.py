@@ -25,7 +25,10 @@ _WORDS = {
     FindingKind.MISSING: "missing in the PMS",
     FindingKind.TWICE: "there more than once",
     FindingKind.WRONG_PATIENT: "under another patient",
+    FindingKind.MAYBE_MERGED: "under another patient, who may be the same one merged",
+    FindingKind.MERGED: "under the patient into whom its own was merged: it is in the chart",
     FindingKind.CHANGED: "changed since",
+    FindingKind.UNREADABLE: "not to be read there",
 }
 
 
@@ -82,11 +85,14 @@ def reconcile_day(practice_ids: Sequence[int], day: date | None) -> int:
             )
         )
         for each in found:
+            fine = each.kind == FindingKind.MERGED
+            wrong += not fine
             places = (
                 ", ".join(f"{record} at patient {patient}" for record, patient in each.records) or "nowhere"
             )
-            print(f"  ✗ Writeback {each.writeback_id} is {_WORDS[FindingKind(each.kind)]}: {places}")
-        wrong += len(found)
+            print(
+                f"  {'✓' if fine else '✗'} Writeback {each.writeback_id} is {_WORDS[FindingKind(each.kind)]}: {places}"
+            )
     return int(bool(wrong))
 
 

@@ -48,7 +48,7 @@ class Caller:
 
 
 def _emptied(server: MariaDb, name: str) -> str:
-    """Keep the tables from test to test: making 57 of them takes longer than the test."""
+    """Keep the tables from test to test: making all of them takes longer than the test."""
     with server.connect() as link, link.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb3")
         cursor.execute(

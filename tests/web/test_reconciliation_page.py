@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.store.models import (
+    AuditEntry,
     Delivery,
     FindingKind,
     MirrorPatient,
@@ -121,6 +122,59 @@ def test_all_alike_are_mended_with_one_press(day: Day, desk: Client) -> None:
     assert "2 are on their way" in answer.content.decode()
     assert sorted(run.findings.values_list("decision", flat=True)) == ["", "mended", "mended"]
     assert Writeback.objects.filter(corrects__isnull=False).count() == 2
+
+
+def test_a_merge_is_told_and_offers_no_correction(day: Day, desk: Client) -> None:
+    run = a_run(day, FindingKind.MERGED)
+    run.findings.update(decision="told", records=[["commlog 4711", "13"]])
+    html = desk.get("/writebacks/reconciliation/").content.decode()
+    assert "merged into patient 13" in html
+    assert "Correct it there" not in html
+    assert "It may stay" not in html
+
+
+def test_what_may_be_a_merge_is_corrected_only_once_a_person_is_sure(day: Day, desk: Client) -> None:
+    found = a_run(day, FindingKind.MAYBE_MERGED, FindingKind.MAYBE_MERGED).findings.all()
+    found.update(records=[["commlog 4711", "13"]])
+    html = desk.get("/writebacks/reconciliation/").content.decode()
+    assert "does not say whether the two were merged" in html
+    assert html.count("hx-confirm") == 2
+    assert "Correct it there · 2" not in html, "one by one"
+    asked = {"do": "mend", "finding": found[0].pk}
+    assert "Look in the PMS first" in desk.post("/writebacks/reconciliation/decide/", asked).content.decode()
+    alike = {"do": "mend", "alike": FindingKind.MAYBE_MERGED}
+    assert "Look in the PMS first" in desk.post("/writebacks/reconciliation/decide/", alike).content.decode()
+    assert not Writeback.objects.filter(corrects__isnull=False).exists()
+    desk.post("/writebacks/reconciliation/decide/", asked | {"sure": "1"})
+    correction = Writeback.objects.get(corrects__isnull=False)
+    assert (correction.patient_key, correction.payload["correction"]) == ("13", "commlog 4711")
+    first = Writeback.objects.get(pk=found[0].writeback_id)
+    assert (first.seen, first.reason_code) == (Seen.MISSING, "gone_since")
+
+
+def test_who_sees_the_patients_is_noted_once_an_opening_and_not_once_a_poll(day: Day, desk: Client) -> None:
+    def seen() -> list[object]:
+        rows = AuditEntry.objects.filter(what="reconciliation.viewed").order_by("pk")
+        return [row.detail["count"] for row in rows]
+
+    run = a_run(day, FindingKind.TWICE, finished=False)
+    desk.get("/writebacks/reconciliation/")
+    for _ in range(3):
+        desk.get("/writebacks/reconciliation/state/")
+    assert seen() == [0], "while it runs nobody is named"
+    Reconciliation.objects.filter(pk=run.pk).update(finished_at=timezone.now())
+    for _ in range(3):
+        desk.get("/writebacks/reconciliation/state/")
+    assert seen() == [0, 1]
+    desk.get("/writebacks/reconciliation/")
+    desk.get("/writebacks/reconciliation/state/")
+    assert seen() == [0, 1, 1]
+
+
+def test_the_list_alone_is_not_seen_without_a_note(day: Day, desk: Client) -> None:
+    a_run(day, FindingKind.TWICE)
+    desk.get("/writebacks/reconciliation/state/")
+    assert AuditEntry.objects.filter(what="reconciliation.viewed").count() == 1
 
 
 @pytest.mark.parametrize("number", ["", "x", "9" * 40, "-1"])

@@ -51,6 +51,7 @@ class ScriptedPms:
     as_stored: Callable[[str], str] = lambda text: text.replace("\n", "  ")
     shows: bool = True
     searches_everyone: bool = True
+    merged: dict[str, str] | None = field(default_factory=dict)
     writes: int = 0
     looks: int = 0
     in_flight: int = 0
@@ -145,7 +146,7 @@ class ScriptedConnector:
         markers = {each.command.marker for each in sought}
         with self.pms.guard:
             found = [self._shown(each) for each in self.pms.records if each.marker in markers]
-        return Finds(records=tuple(found), everyone=self.pms.searches_everyone)
+        return Finds(records=tuple(found), everyone=self.pms.searches_everyone, merged=self.pms.merged)
 
     def open_file(self, ref: str) -> bytes:
         return b""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.pms.errors import Unavailable
+from chartbridge.pms.commands import AddNote, Command, Finds, Receipt, Sought
+from chartbridge.pms.errors import Unavailable, Unreadable
 from chartbridge.pms.manifest import SearchClaim
 from chartbridge.pms.registry import install
 from chartbridge.store import ledger, reconciliations
@@ -23,7 +25,7 @@ from chartbridge.store.models import (
 )
 from chartbridge.writeback import correcting, mend, reconcile
 from tests.writeback.conftest import NOON, Office
-from tests.writeback.scripted_pms import scripted_registry
+from tests.writeback.scripted_pms import ScriptedConnector, scripted_registry
 
 
 def look(office: Office) -> Reconciliation:
@@ -296,3 +298,119 @@ def test_of_copies_one_always_stays(office: Office) -> None:
     assert correcting.correct_finding(finding, "mary@example.com", office.clock.now()) == 1
     made = Writeback.objects.get(corrects=first)
     assert (made.payload["correction"], made.patient_key) == ("note 77", "1")
+
+
+def test_one_record_that_cannot_be_read_blocks_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, gone, _ = written(office)
+    office.pms.records = [r for r in office.pms.records if r.marker != gone.marker]
+    real = ScriptedConnector.find
+
+    def find(self: ScriptedConnector, sought: Sequence[Sought], since: datetime) -> Finds:
+        if any(each.command.marker == bad.marker for each in sought):
+            raise Unreadable("Its answer is not to be understood.", evidence="x")
+        return real(self, sought, since)
+
+    monkeypatch.setattr(ScriptedConnector, "find", find)
+    run = look(office)
+    assert run.finished_at
+    assert (run.looked, run.in_chart) == (3, 1)
+    assert found(run) == [(bad.pk, FindingKind.UNREADABLE), (gone.pk, FindingKind.MISSING)]
+    bad.refresh_from_db()
+    assert bad.seen == Seen.SEEN, "what can't be read is not called missing"
+
+
+@pytest.mark.parametrize("error", [Unreadable("?", evidence="x"), ValueError("a fault of ours")])
+def test_one_that_cannot_be_looked_for_blocks_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    bad, *_ = written(office)
+    install(scripted_registry(office.pms, replace(office.manifest, search=SearchClaim())))
+    live = LiveConnectors(office.clock)
+
+    def fails(self: ScriptedConnector, command: Command) -> Receipt | None:
+        if isinstance(command, AddNote) and command.marker == bad.marker:
+            raise error
+        return real(self, [command])[0]
+
+    real = ScriptedConnector.landed_all
+    monkeypatch.setattr(ScriptedConnector, "landed", fails)
+    monkeypatch.setattr(
+        ScriptedConnector, "landed_all", lambda self, commands: [fails(self, each) for each in commands]
+    )
+    run = reconcile.whole_day(office.practice.pk, NOON.date(), live, office.clock)
+    assert (run.looked, run.in_chart) == (3, 2)
+    assert found(run) == [(bad.pk, FindingKind.UNREADABLE)]
+
+
+def merge(office: Office, source: str, into: str) -> None:
+    for record in office.pms.records:
+        if record.patient_key == source:
+            record.patient_key = into
+
+
+def test_a_merged_patients_record_is_told_as_merged_and_stands_in_the_chart(office: Office) -> None:
+    first, *_ = written(office)
+    merge(office, "1", "2")
+    office.pms.merged = {"1": "2"}
+    run = look(office)
+    assert found(run) == [(first.pk, FindingKind.MERGED)]
+    assert (run.looked, run.in_chart) == (3, 3)
+    [finding] = reconciliations.findings(run.pk)
+    assert (finding.decision, finding.records) == ("told", [["note 1", "2"]])
+    first.refresh_from_db()
+    assert first.seen == Seen.SEEN
+    assert reconciliations.open_findings(office.practice.pk) == 0
+    assert found(look(office)) == [], "it is told once"
+
+
+def test_a_copy_elsewhere_beside_a_merge_is_corrected_and_the_merged_one_is_not(office: Office) -> None:
+    first, *_ = written(office)
+    merge(office, "1", "2")
+    office.pms.merged = {"1": "2"}
+    office.pms.records.append(replace(office.pms.records[0], number=77, patient_key="3"))
+    run = look(office)
+    assert found(run) == [(first.pk, FindingKind.WRONG_PATIENT), (first.pk, FindingKind.MERGED)]
+    wrong = ReconciliationFinding.objects.get(kind=FindingKind.WRONG_PATIENT)
+    assert correcting.correct_finding(wrong, "mary@example.com", office.clock.now()) == 1
+    made = Writeback.objects.get(corrects=first)
+    assert (made.payload["correction"], made.patient_key) == ("note 77", "3")
+
+
+def test_a_second_copy_under_the_one_who_stayed_is_corrected_there_and_one_stays(office: Office) -> None:
+    first, *_ = written(office)
+    merge(office, "1", "2")
+    office.pms.merged = {"1": "2"}
+    office.pms.records.append(replace(office.pms.records[0], number=77))
+    assert found(look(office)) == [(first.pk, FindingKind.TWICE), (first.pk, FindingKind.MERGED)]
+    twice = ReconciliationFinding.objects.get(kind=FindingKind.TWICE)
+    assert correcting.correct_finding(twice, "mary@example.com", office.clock.now()) == 1
+    made = Writeback.objects.get(corrects=first)
+    assert (made.payload["correction"], made.patient_key) == ("note 77", "2")
+
+
+def test_where_the_pms_does_not_tell_of_merges_nothing_is_called_wrong(office: Office) -> None:
+    first, *_ = written(office)
+    merge(office, "1", "2")
+    office.pms.merged = None
+    run = look(office)
+    assert found(run) == [(first.pk, FindingKind.MAYBE_MERGED)]
+    first.refresh_from_db()
+    assert first.seen == Seen.SEEN, "it may well stand where it should"
+    office.pms.records.append(replace(office.pms.records[0], number=78, patient_key="1"))
+    assert found(look(office)) == [(first.pk, FindingKind.WRONG_PATIENT)], "a merge leaves nothing behind"
+
+
+def test_once_a_person_says_that_it_is_somebody_else_it_is_missing_in_its_own_chart(office: Office) -> None:
+    first, *_ = written(office)
+    merge(office, "1", "2")
+    office.pms.merged = None
+    [finding] = reconciliations.findings(look(office).pk)
+    reconcile.another_patient(finding, "mary@example.com", office.clock)
+    first.refresh_from_db()
+    assert (first.seen, first.reason_code) == (Seen.MISSING, "gone_since")
+    reconciliations.decide([finding.pk], "mended", "mary@example.com", office.clock.now())
+    assert found(look(office)) == []
+    first.refresh_from_db()
+    assert first.seen == Seen.MISSING

@@ -5,6 +5,7 @@ Must not be in it: settings, texts in the making (writeback makes them), a vendo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -135,8 +136,10 @@ class Sought:
 class Finds:
     """Every record that carries one of the markers that were sought, on whichever patient it stands.
 
-    `everyone` is False where other patients than those of the sought commands could not be searched.
+    `everyone` is False where other patients than those of the sought commands could not be searched. `merged` says, of
+    the sought commands' patients, who was merged into whom, the one that stayed; None where the PMS can't be asked.
     """
 
     records: tuple[Receipt, ...]
     everyone: bool
+    merged: Mapping[str, str] | None = None

@@ -111,6 +111,7 @@ def keep(
                 kind=each.kind,
                 records=[list(r) for r in each.records],
                 shown=each.shown,
+                decision="told" if each.kind == FindingKind.MERGED else "",
             )
             for each in found
         ],

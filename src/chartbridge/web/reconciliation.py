@@ -29,6 +29,7 @@ from chartbridge.writeback.rules import kind_label
 
 HISTORY = 14
 SHOWN = 200
+_SHOWN = "reconciliation-shown"
 KINDS: dict[str, tuple[str | Promise, str | Promise, str]] = {
     FindingKind.MISSING: (
         gettext_lazy("Not in the chart"),
@@ -45,6 +46,26 @@ KINDS: dict[str, tuple[str | Promise, str | Promise, str]] = {
         gettext_lazy("The chart shows it under another patient's number."),
         "user-x",
     ),
+    FindingKind.MAYBE_MERGED: (
+        gettext_lazy("Perhaps merged"),
+        gettext_lazy(
+            "The chart shows it under another patient's number. The PMS does not say whether the two were merged into "
+            "one patient: then it stands where it should. Look there first."
+        ),
+        "user-x",
+    ),
+    FindingKind.MERGED: (
+        gettext_lazy("Merged"),
+        gettext_lazy("Its patient was merged into patient %(other)s in the PMS, and it stands there now."),
+        "check",
+    ),
+    FindingKind.UNREADABLE: (
+        gettext_lazy("Can't be read"),
+        gettext_lazy(
+            "What the PMS answered for it is not to be understood. Look there; all others were looked at."
+        ),
+        "triangle-alert",
+    ),
     FindingKind.CHANGED: (
         gettext_lazy("Changed since"),
         gettext_lazy("Somebody has changed the text in the PMS."),
@@ -55,7 +76,10 @@ FIXES: dict[str, str | Promise] = {
     FindingKind.MISSING: gettext_lazy("Write again"),
     FindingKind.TWICE: gettext_lazy("Correct the second"),
     FindingKind.WRONG_PATIENT: gettext_lazy("Correct it there"),
+    FindingKind.MAYBE_MERGED: gettext_lazy("Correct it there"),
 }
+CONFIRMED = (FindingKind.MAYBE_MERGED,)
+"""Mended one by one only, and only once a person has said that it is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,13 +93,14 @@ class Line:
     icon: str
     name: str
     fix: str | Promise
+    confirm: bool
 
 
 @require_GET
 @needs(Role.READ_ONLY)
 def page(request: StaffRequest) -> HttpResponse:
     """The page."""
-    audit(request, "reconciliation.viewed")
+    request.session.pop(_SHOWN, None)  # it is opened anew
     return render(request, "web/proving/reconciliation.html", _context(request))
 
 
@@ -84,6 +109,15 @@ def page(request: StaffRequest) -> HttpResponse:
 def state(request: StaffRequest) -> HttpResponse:
     """What moves: how far a look is, and what it has found."""
     return render(request, "web/proving/reconciliation_state.html", _context(request))
+
+
+def _audit_once(request: StaffRequest, run: Reconciliation | None, shown: int) -> None:
+    """Note that somebody sees these patients: once per opening and look, however often the page asks anew."""
+    now = run.pk if run and shown else 0
+    if request.session.get(_SHOWN) == now:
+        return
+    request.session[_SHOWN] = now
+    audit(request, "reconciliation.viewed", run=run.pk if run else None, count=shown)
 
 
 @require_POST
@@ -118,6 +152,8 @@ def _decided(request: StaffRequest) -> tuple[str, bool]:
         reconciliations.decide([each.pk for each in found], "known", who, now)
         audit(request, "reconciliation.known", count=len(found))
         return _("Kept as it is in the PMS."), False
+    if any(each.kind in CONFIRMED for each in found) and not request.POST.get("sure"):
+        return _("Look in the PMS first whether these are two people."), True
     count = _mended(request, found, who, now)
     audit(request, "reconciliation.mended", count=count)
     if not count:
@@ -146,8 +182,10 @@ def _mended(request: StaffRequest, found: list[ReconciliationFinding], who: str,
     missing = [each.writeback_id for each in found if each.kind == FindingKind.MISSING]
     count = mend.retry_many(request.practice.pk, missing, who)
     for each in found:
-        if each.kind in (FindingKind.TWICE, FindingKind.WRONG_PATIENT):
+        if each.kind in (FindingKind.TWICE, FindingKind.WRONG_PATIENT, FindingKind.MAYBE_MERGED):
             count += correcting.correct_finding(each, who, now)
+        if each.kind == FindingKind.MAYBE_MERGED:
+            reconcile.another_patient(each, who, SystemClock())
     return count
 
 
@@ -157,7 +195,13 @@ def _context(request: StaffRequest) -> dict[str, object]:
     lines = _lines(run) if run else []
     undecided = [line for line in lines if not line.finding.decision]
     kinds = [line.finding.kind for line in undecided]
-    alike = [(kind, FIXES[kind], kinds.count(kind)) for kind in FIXES if kinds.count(kind) > 1]
+    alike = [
+        (kind, FIXES[kind], kinds.count(kind))
+        for kind in FIXES
+        if kinds.count(kind) > 1 and kind not in CONFIRMED
+    ]
+    over = run is not None and run.finished_at is not None
+    _audit_once(request, run, len(lines) if over else 0)
     return {
         "run": run,
         "running": run is not None and run.finished_at is None,
@@ -181,10 +225,11 @@ def _lines(run: Reconciliation) -> list[Line]:
             finding=each,
             label=kind_label(each.writeback.kind),
             title=KINDS[each.kind][0],
-            sentence=KINDS[each.kind][1],
+            sentence=str(KINDS[each.kind][1]) % {"other": each.records[0][1] if each.records else ""},
             icon=KINDS[each.kind][2],
             name=names.get(each.writeback_id, ""),
             fix=FIXES.get(each.kind, ""),
+            confirm=each.kind in CONFIRMED,
         )
         for each in found
     ]

@@ -65,12 +65,14 @@ def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> in
     with ledger.turn(first.practice_id):
         [row] = deliveries.rows_of(first.practice_id, [first.pk])
         desk = read_desk(first.connection_id)
-        mine = [record for record, patient in found.records if patient in ("", first.patient_key)]
-        stays = first.record if first.record in mine or not mine else mine[0]
+        named = [record for record, _ in found.records]
+        stays = first.record if first.record in named else next(iter(named), None)
         those = [
             ToCorrect(row=row, record=record, patient_key=patient or first.patient_key)
             for record, patient in found.records
-            if record not in mine or (found.kind == FindingKind.TWICE and record != stays)
+            if (
+                record != stays if found.kind == FindingKind.TWICE else patient not in ("", first.patient_key)
+            )
         ]
         made = correct(desk, those, who, now)
     wake(first.connection_id, Lane.WRITE)

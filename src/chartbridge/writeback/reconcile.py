@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
@@ -22,13 +22,14 @@ from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt,
 from chartbridge.pms.connector import Connector, Searches
 from chartbridge.pms.errors import PmsError
 from chartbridge.store import deliveries, ledger, reconciliations
-from chartbridge.store.deliveries import Change
+from chartbridge.store.deliveries import Change, Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.live_connectors import LiveConnectors
-from chartbridge.store.models import Connection, FindingKind, Reconciliation, Seen
+from chartbridge.store.models import Connection, FindingKind, Reconciliation, ReconciliationFinding, Seen
 from chartbridge.store.reconciliations import Found, Looked
 from chartbridge.writeback.changes import change
 from chartbridge.writeback.commands import command_of
+from chartbridge.writeback.look import CANT_ASK, ask
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
 
@@ -69,7 +70,7 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
         raise
     found = [each for piece in brought for each in piece.found]
     there = {number for piece in brought for number in piece.there}
-    wrong = {each.writeback_id for each in found}
+    wrong = {each.writeback_id for each in found if each.kind != FindingKind.MERGED}
     with ledger.turn(run.practice_id):
         if reconciliations.keep(
             run,
@@ -137,6 +138,19 @@ def whole_day(
     return run
 
 
+def another_patient(found: ReconciliationFinding, who: str, clock: Clock) -> None:
+    """A person says that a record stands under somebody else, and not under whom its patient was merged into: it is
+    missing in its own chart, and so stands in the failure desk."""
+    first = found.writeback
+    if first.connection_id is None:
+        return
+    desk = read_desk(first.connection_id)
+    with ledger.turn(first.practice_id):
+        rows = deliveries.rows_of(first.practice_id, [first.pk])
+        gone = [_gone(row, desk) for row in rows if allows(state_of(row), Event.VANISH)]
+        deliveries.apply(first.practice_id, gone, who=who, at=clock.now())
+
+
 def _by_connection(looked: Sequence[Looked]) -> list[tuple[int, list[Looked]]]:
     groups: dict[int, list[Looked]] = defaultdict(list)
     for each in looked:
@@ -150,17 +164,22 @@ def _piece(connection_id: int, looked: Sequence[Looked], live: LiveConnectors, c
     if not link.on or link.hold or link.rereading:  # what another PMS shows says nothing about this one
         raise CannotReconcile(NOT_NOW)
     desk, connector = read_desk(connection_id), live.of(link)
-    receipts, everywhere = _ask(connector, desk, looked)
+    answers = _ask(connector, desk, looked)
     found: list[Found] = []
     changes: list[Change] = []
     there: set[int] = set()
     for each in looked:
-        mine = receipts.get(each.row.id, ())
-        found += _found(each, mine)
-        if _in_place(each, mine):
+        if error := answers.unreadable.get(each.row.id):
+            found.append(_unreadable(each, error))
+            continue
+        seen = _sorted(each, answers.receipts.get(each.row.id, ()), answers.merged)
+        found += _found(each, seen)
+        if seen.mine or seen.moved:
             there.add(each.row.id)
+        elif seen.maybe:
+            continue  # it may well stand where it should: a person says so
         changes += _moves(each, desk, there=each.row.id in there, clock=clock)
-    return _Brought(there=there, found=_undecided(found), changes=changes, everywhere=everywhere)
+    return _Brought(there=there, found=_undecided(found), changes=changes, everywhere=answers.everywhere)
 
 
 def _undecided(found: Sequence[Found]) -> list[Found]:
@@ -169,30 +188,61 @@ def _undecided(found: Sequence[Found]) -> list[Found]:
     return [each for each in found if (each.writeback_id, each.kind, each.shown) not in known]
 
 
-def _ask(
-    connector: Connector, desk: Desk, looked: Sequence[Looked]
-) -> tuple[Mapping[int, Sequence[Receipt]], bool]:
-    """Every record of each writeback, by its number; and whether all charts were searched."""
-    receipts: dict[int, list[Receipt]] = defaultdict(list)
-    left = list(looked)
+@dataclass(kw_only=True, slots=True)
+class _Answers:
+    """Every record of each writeback, by its number; at which of them reading failed; whether all charts were searched;
+    and who was merged into whom, None where the PMS does not say."""
+
+    receipts: dict[int, list[Receipt]] = field(default_factory=lambda: defaultdict(list))
+    unreadable: dict[int, Exception] = field(default_factory=dict)
+    everywhere: bool = True
+    merged: Mapping[str, str] | None = None
+
+
+def _ask(connector: Connector, desk: Desk, looked: Sequence[Looked]) -> _Answers:
+    answers = _Answers()
     commands = connector.manifest.search.commands
     searched = [each for each in looked if each.row.command in commands]
-    everywhere = not any(each.row.command in SEARCHABLE - commands for each in looked)
-    if searched:
-        since = min(each.row.taken_at or each.row.created_at for each in searched) - CLOCKS_AGREE
-        finds = cast(Searches, connector).find([_sought(each, desk) for each in searched], since)
-        everywhere = everywhere and finds.everyone
-        of_marker = {each.row.marker: each.row.id for each in searched}
-        for receipt in finds.records:
-            for marker in set(markers_in(receipt.text)) & of_marker.keys():
-                receipts[of_marker[marker]].append(receipt)
-        left = [each for each in looked if each.row.id not in receipts]
+    answers.everywhere = not any(each.row.command in SEARCHABLE - commands for each in looked)
+    _search(connector, desk, searched, answers)
     # What a search has not shown is asked for by itself before it is called missing.
-    answers = connector.landed_all([command_of(each.row, desk, to_send=False) for each in left])
-    for each, answer in zip(left, answers, strict=True):
-        if answer is not None:
-            receipts[each.row.id].append(answer)
-    return receipts, everywhere
+    left = [
+        each
+        for each in looked
+        if each.row.id not in answers.receipts and each.row.id not in answers.unreadable
+    ]
+    asked = ask(connector, [command_of(each.row, desk, to_send=False) for each in left])
+    for each, answer in zip(left, asked, strict=True):
+        if isinstance(answer, Exception):
+            answers.unreadable[each.row.id] = answer
+        elif answer is not None:
+            answers.receipts[each.row.id].append(answer)
+    return answers
+
+
+def _search(connector: Connector, desk: Desk, searched: Sequence[Looked], answers: _Answers) -> None:
+    """Search for all of them at once; where that fails for a reason of one of them, one by one."""
+    if not searched:
+        return
+    since = min(each.row.taken_at or each.row.created_at for each in searched) - CLOCKS_AGREE
+    try:
+        finds = cast(Searches, connector).find([_sought(each, desk) for each in searched], since)
+    except CANT_ASK:
+        raise
+    except Exception as error:
+        if len(searched) == 1:
+            answers.unreadable[searched[0].row.id] = error
+        else:
+            for each in searched:
+                _search(connector, desk, [each], answers)
+        return
+    answers.everywhere = answers.everywhere and finds.everyone
+    if finds.merged is not None:
+        answers.merged = {**(answers.merged or {}), **finds.merged}
+    of_marker = {each.row.marker: each.row.id for each in searched}
+    for receipt in finds.records:
+        for marker in set(markers_in(receipt.text)) & of_marker.keys():
+            answers.receipts[of_marker[marker]].append(receipt)
 
 
 def _sought(each: Looked, desk: Desk) -> Sought:
@@ -201,34 +251,65 @@ def _sought(each: Looked, desk: Desk) -> Sought:
     return Sought(command=command, record=each.record)
 
 
-def _found(each: Looked, receipts: Sequence[Receipt]) -> list[Found]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """The records of one writeback by where they stand: under its own patient, under the one into whom that one was
+    merged, elsewhere. `maybe`: those elsewhere may be under the one into whom it was merged, and nobody can tell."""
+
+    mine: list[Receipt]
+    moved: list[Receipt]
+    elsewhere: list[Receipt]
+    maybe: bool
+
+
+def _sorted(each: Looked, receipts: Sequence[Receipt], merged: Mapping[str, str] | None) -> _Seen:
+    survivor = (merged or {}).get(each.row.patient_key)
+    mine = [receipt for receipt in receipts if receipt.patient_key in ("", each.row.patient_key)]
+    others = [receipt for receipt in receipts if receipt not in mine]
+    elsewhere = [receipt for receipt in others if receipt.patient_key != survivor]
+    return _Seen(
+        mine=mine,
+        moved=[receipt for receipt in others if receipt.patient_key == survivor],
+        elsewhere=elsewhere,
+        maybe=merged is None and bool(elsewhere) and not mine,  # a merge leaves nothing behind
+    )
+
+
+def _unreadable(each: Looked, error: Exception) -> Found:
+    kind = type(error).__name__
+    log.warning("reconcile_unreadable", writeback=each.row.id, error=kind)
+    return Found(writeback_id=each.row.id, kind=FindingKind.UNREADABLE, records=(), shown=_hash(kind))
+
+
+def _found(each: Looked, seen: _Seen) -> list[Found]:
     """What is not as it was written; nothing where all is well."""
-    records = tuple((receipt.record, receipt.patient_key) for receipt in receipts)
     return [
-        Found(writeback_id=each.row.id, kind=kind, records=records, shown=_hash(shown))
-        for kind, shown in _judged(each, receipts)
+        Found(
+            writeback_id=each.row.id,
+            kind=kind,
+            records=tuple((receipt.record, receipt.patient_key) for receipt in records),
+            shown=_hash(shown),
+        )
+        for kind, records, shown in _judged(each, seen)
     ]
 
 
-def _judged(each: Looked, receipts: Sequence[Receipt]) -> list[tuple[FindingKind, str]]:
-    """Each kind of difference, with what makes it this one and no other."""
-    mine = _in_place(each, receipts)
-    elsewhere = [receipt for receipt in receipts if receipt not in mine]
-    kinds: list[tuple[FindingKind, str]] = []
-    if not mine and _may_be_missing(each):
-        kinds.append((_absent(each), str(each.row.attempts)))
-    if len({receipt.record for receipt in mine}) > 1:
-        kinds.append((FindingKind.TWICE, _named(mine)))
-    if elsewhere:
-        kinds.append((FindingKind.WRONG_PATIENT, _named(elsewhere)))
-    if mine and not any(_as_written(each, receipt) for receipt in mine):
-        kinds.append((FindingKind.CHANGED, mine[0].text))
+def _judged(each: Looked, seen: _Seen) -> list[tuple[FindingKind, list[Receipt], str]]:
+    """Each kind of difference, with the records it is about and what makes it this one and no other."""
+    there = seen.mine + seen.moved
+    kinds: list[tuple[FindingKind, list[Receipt], str]] = []
+    if not there and not seen.maybe and _may_be_missing(each):
+        kinds.append((_absent(each), seen.elsewhere, str(each.row.attempts)))
+    if len({receipt.record for receipt in there}) > 1:
+        kinds.append((FindingKind.TWICE, there, _named(there)))
+    if seen.elsewhere:
+        kind = FindingKind.MAYBE_MERGED if seen.maybe else FindingKind.WRONG_PATIENT
+        kinds.append((kind, seen.elsewhere, _named(seen.elsewhere)))
+    if seen.moved:
+        kinds.append((FindingKind.MERGED, seen.moved, _named(seen.moved)))
+    if there and not any(_as_written(each, receipt) for receipt in there):
+        kinds.append((FindingKind.CHANGED, there, there[0].text))
     return kinds
-
-
-def _in_place(each: Looked, receipts: Sequence[Receipt]) -> list[Receipt]:
-    """What stands under the patient for whom it was written."""
-    return [receipt for receipt in receipts if receipt.patient_key in ("", each.row.patient_key)]
 
 
 def _may_be_missing(each: Looked) -> bool:
@@ -263,8 +344,12 @@ def _moves(each: Looked, desk: Desk, *, there: bool, clock: Clock) -> list[Chang
     row = each.row
     gone = not there and _absent(each) is FindingKind.MISSING
     if gone and allows(state_of(row), Event.VANISH):
-        fields = {"reason_code": "gone_since", "reason": sentence("gone_since", pms=desk.pms)}
-        return [change(row, Event.VANISH, fields=fields)]
+        return [_gone(row, desk)]
     if there and row.seen == Seen.MISSING:
         return [change(row, Event.SEE, fields={"reason_code": "", "reason": "", "seen_at": clock.now()})]
     return []
+
+
+def _gone(row: Row, desk: Desk) -> Change:
+    fields = {"reason_code": "gone_since", "reason": sentence("gone_since", pms=desk.pms)}
+    return change(row, Event.VANISH, fields=fields)

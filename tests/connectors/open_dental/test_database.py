@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -11,9 +12,10 @@ from chartbridge.connectors.open_dental.connector import OpenDental
 from chartbridge.connectors.open_dental.database import Database
 from chartbridge.connectors.open_dental.statements import STATEMENTS, compiled, keys
 from chartbridge.domain.schedule import Appointment
-from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.commands import AddNote, CommandKind, Sought
 from chartbridge.pms.errors import Misconfigured, Unauthorised, Unavailable, Unreadable
 from chartbridge.pms.reading import Stream
+from chartbridge.testing.claims import MARKER
 from chartbridge.testing.steps import read_on
 from chartbridge.transport.sql import Sql, SqlAddress
 from tests.connectors.open_dental.rig import OpenDentalRig
@@ -351,6 +353,7 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {
     "papers_of_people": (),
     "papers_between": (1000, 1200),
     "last_paper": (),
+    "merged": (),
     "notes_of": ("7", "%CB-7K2QM9XD%"),
     "papers_of": ("7", "%CB-7K2QM9XD%"),
     "status_of": (),
@@ -472,3 +475,25 @@ def test_a_key_that_is_no_number_never_reaches_a_statement() -> None:
             keys([bad])
     assert keys([]) == "0"
     assert keys(["12", "-3"]) == "12,-3"
+
+
+def test_who_was_merged_into_whom_is_told_with_a_search(myisam_rig: OpenDentalRig) -> None:
+    """As the Merge Patients tool leaves it: the rows move, and a link of type 1 stays; a clone's link says nothing."""
+    rig = myisam_rig
+    connector = rig.connect()
+    connector.write(rig.command(CommandKind.ADD_NOTE, MARKER))
+    record = rig.truth(MARKER)[0]
+    command = rig.command(CommandKind.ADD_NOTE, MARKER)
+    assert isinstance(command, AddNote)
+    sought = [Sought(command=command, record=record.record)]
+    since = rig.clock.now() - timedelta(hours=1)
+    assert connector.find(sought, since).merged == {}
+    into = rig.misfile(record.record)
+    rig.db.insert("patientlink", PatNumFrom=int(into), PatNumTo=into, LinkType=2)
+    rig.db.insert("patientlink", PatNumFrom=int(record.patient_key), PatNumTo=900, LinkType=1)
+    rig.db.insert("patientlink", PatNumFrom=900, PatNumTo=int(into), LinkType=1)
+    finds = connector.find(sought, since)
+    assert finds.merged == {record.patient_key: into, "900": into}
+    assert [(each.record, each.patient_key) for each in finds.records] == [(record.record, into)]
+    rig.db.rows("DROP TABLE patientlink")
+    assert rig.connect().find(sought, since).merged is None, "who can't be asked says so"

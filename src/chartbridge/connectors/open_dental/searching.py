@@ -6,7 +6,7 @@ pieces; through the API as far as it lists. Writes nothing. Must not be in it: w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
@@ -27,6 +27,8 @@ from chartbridge.pms.errors import Refused
 PEOPLE = 50
 STRETCH = timedelta(hours=3)
 KEYS = 200
+MOST_MERGES = 5
+"""So often one patient may have been merged on."""
 MOST_PAPERS = 5000
 """So many documents of others, newer than the first that is sought, are looked at; beyond, it is said so."""
 EVERYBODYS_NOTES = (25, 1, 13)
@@ -48,7 +50,21 @@ class DatabaseSearcher:
         found = {row[0]: _note(row) for row in self._notes(notes) if _wanted(row[_NOTE], notes)}
         named, everyone = self._papers(papers)
         shown = {row[0]: _paper(row) for row in named if _wanted(row[_NAME], papers)}
-        return Finds(records=(*found.values(), *shown.values()), everyone=everyone)
+        records = (*found.values(), *shown.values())
+        return Finds(records=records, everyone=everyone, merged=self._merged(sought))
+
+    def _merged(self, sought: Sequence[Sought]) -> dict[str, str] | None:
+        if not self._db.has("patientlink", "PatNumTo"):
+            return None  # the user may not see the table
+        into: dict[str, str] = {}
+        for people in _people(sought):
+            asked = people
+            for _ in range(MOST_MERGES):  # who stayed may have been merged later
+                rows = self._db.rows("merged", among=asked) if asked else []
+                links = {source or "": target or "" for source, target in rows}
+                into |= links
+                asked = sorted(set(links.values()) - into.keys())
+        return {source: _stayed(source, into) for source in into}
 
     def _notes(self, notes: Sequence[Sought]) -> Iterator[Texts]:
         if not notes:
@@ -121,6 +137,12 @@ class ApiSearcher:
         except Refused as error:
             if "Patient" not in error.reason and "PatNum" not in error.reason:
                 raise
+
+
+def _stayed(source: str, into: Mapping[str, str]) -> str:
+    for _ in range(MOST_MERGES):
+        source = into.get(source, source)
+    return source
 
 
 def _wanted(text: str | None, sought: Sequence[Sought]) -> bool:

@@ -28,7 +28,7 @@ SCAN = 2000
 
 TABLES = (
     "appointment", "histappointment", "patient", "document", "securitylog", "signalod", "preference",
-    "definition", "provider", "operatory", "commlog", "patplan", "insverify",
+    "definition", "provider", "operatory", "commlog", "patplan", "insverify", "patientlink",
 )  # fmt: skip
 
 _LOCAL_NOW = "CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)"
@@ -151,6 +151,8 @@ STATEMENTS: dict[str, str] = {
         "SELECT {document} FROM document WHERE DocNum >= %s AND DocNum < %s AND Description LIKE '%%CB-%%'"
     ),
     "last_paper": "SELECT MAX(DocNum) FROM document",
+    # who was merged into whom (LinkType 1; 2 is a clone, 3 another program's number)
+    "merged": "SELECT PatNumFrom, PatNumTo FROM patientlink WHERE PatNumFrom IN ({keys}) AND LinkType = 1",
     "status_of": "SELECT AptNum, PatNum, Confirmed FROM appointment WHERE AptNum IN ({keys})",
     "plans_of": "SELECT PatPlanNum, PatNum, Ordinal FROM patplan WHERE PatNum = %s ORDER BY Ordinal",
     "verified": (

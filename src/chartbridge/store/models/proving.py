@@ -51,15 +51,18 @@ class FindingKind(models.TextChoices):
     MISSING = "missing", "Missing"
     TWICE = "twice", "Twice"
     WRONG_PATIENT = "wrong_patient", "Under another patient"
+    MAYBE_MERGED = "maybe_merged", "Under another patient, who may be the same"
+    MERGED = "merged", "Under the patient into whom it was merged"
     CHANGED = "changed", "Changed since"
+    UNREADABLE = "unreadable", "Can't be read"
 
 
 class ReconciliationFinding(models.Model):
     """One writeback that the chart does not show as it was written.
 
     `records` are the PMS's records that carry its marker, each with its patient's number; `shown` is a hash of what
-    of them was not as written. `decision` is `known` or `mended` once a person has dealt with it: the same is then not
-    found again.
+    of them was not as written. `decision` is `known` or `mended` once a person has dealt with it, `told` where nobody
+    need: the same is then not found again.
     """
 
     run = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="findings")
