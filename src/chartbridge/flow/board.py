@@ -6,7 +6,7 @@ not yet seen in the PMS. Must not be in it: HTML, ORM calls, the rules of a colu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from chartbridge.store.models import Connection, Delivery, Practice, Seen
 
 ON_ITS_WAY = frozenset({Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN})
 STUCK = frozenset({Delivery.REFUSED, Delivery.PARKED, Delivery.HELD})
+_LAST = 10**14 - 1
 
 
 class Mark(StrEnum):
@@ -37,6 +38,7 @@ class Card:
 
     `status_text` is the PMS's own word. `unplaced` is True where nobody has said what it means.
     `wish_text` is the PMS's word for the status that a person asked for; `mark_reason` why it is stuck.
+    `order` is where it stands in its column: the lower the higher up, whatever the time is by now.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Card:
     writeback_id: int = 0
     wish_key: str = ""
     wish_text: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +78,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
-    """The day. `later` counts the visits after the next hour that are not shown; `apart` are unplaced ones."""
+    """The day, or as much of it as was asked for.
+
+    `later` are the visits after the next hour that are not shown, by key; `apart` are unplaced ones.
+    """
 
     day: date
     now_local: datetime
@@ -83,7 +89,7 @@ class Board:
     columns: tuple[Column, ...]
     broken: tuple[Card, ...] = ()
     apart: tuple[Card, ...] = ()
-    later: int = 0
+    later: tuple[str, ...] = ()
     pms: str = ""
     connection_id: int = 0
     show_photos: bool = False
@@ -92,7 +98,7 @@ class Board:
     @property
     def visits(self) -> int:
         """How many visits the day has, shown or not."""
-        return sum(len(c.cards) for c in self.columns) + len(self.apart) + len(self.broken) + self.later
+        return sum(len(c.cards) for c in self.columns) + len(self.apart) + len(self.broken) + len(self.later)
 
     def card(self, key: str) -> Card | None:
         """The card of an appointment, wherever it stands."""
@@ -100,19 +106,26 @@ class Board:
         return next((card for card in everywhere if card.key == key), None)
 
 
-def board(practice_id: int, now: datetime, whole_day: bool = False) -> Board:
-    """Return the board of a practice at `now` (aware). An empty board without a connection."""
+def board(
+    practice_id: int, now: datetime, whole_day: bool = False, only: Collection[str] | None = None
+) -> Board:
+    """Return the board of a practice at `now` (aware). An empty board without a connection.
+
+    `only` these visits' cards are on it, if given: what moves a few reads a few, however busy the day.
+    """
     practice = Practice.objects.get(pk=practice_id)
     now_local = now.astimezone(ZoneInfo(practice.time_zone)).replace(tzinfo=None)
     connection = rows.front_connection(practice_id)
     if connection is None:
         empty = tuple(Column(status=each, label=LABELS[each], cards=()) for each in COLUMNS)
         return Board(day=now_local.date(), now_local=now_local, whole_day=whole_day, columns=empty)
-    return _of(connection, now, now_local, whole_day)
+    visits = rows.visits_of_day(connection.pk, now_local.date(), only)
+    return _of(connection, visits, now, now_local, whole_day)
 
 
-def _of(connection: Connection, now: datetime, now_local: datetime, whole_day: bool) -> Board:
-    visits = rows.visits_of_day(connection.pk, now_local.date())
+def _of(
+    connection: Connection, visits: Sequence[Appointment], now: datetime, now_local: datetime, whole_day: bool
+) -> Board:
     fresh = rows.freshness(connection)
     desk = _Desk(
         now_local=now_local,
@@ -127,13 +140,13 @@ def _of(connection: Connection, now: datetime, now_local: datetime, whole_day: b
         wishes=rows.wishes(connection.pk, [each.patient_key for each in visits], now - timedelta(days=1)),
     )
     columns: dict[FlowStatus | None, list[Card]] = {}
-    later = 0
+    later: list[str] = []
     for visit in visits:
         place = desk.place(visit)
         if place is None:
             continue
         if place.later and not whole_day and visit.key not in desk.wishes:
-            later += 1
+            later.append(visit.key)
             continue
         columns.setdefault(place.column, []).append(desk.card(visit, place))
     return Board(
@@ -141,12 +154,11 @@ def _of(connection: Connection, now: datetime, now_local: datetime, whole_day: b
         now_local=now_local,
         whole_day=whole_day,
         columns=tuple(
-            Column(status=each, label=LABELS[each], cards=_sorted(each, columns.get(each, [])))
-            for each in COLUMNS
+            Column(status=each, label=LABELS[each], cards=_sorted(columns.get(each, []))) for each in COLUMNS
         ),
         broken=tuple(columns.get(FlowStatus.BROKEN, [])),
         apart=tuple(columns.get(None, [])),
-        later=later,
+        later=tuple(later),
         pms=desk.pms,
         connection_id=connection.pk,
         show_photos=connection.show_photos,
@@ -154,13 +166,26 @@ def _of(connection: Connection, now: datetime, now_local: datetime, whole_day: b
     )
 
 
-def _sorted(column: FlowStatus, cards: Sequence[Card]) -> tuple[Card, ...]:
-    """Longest waiting first where people wait, newest first where they are done, else by time."""
-    if column in (FlowStatus.CHECKED_IN, FlowStatus.READY_FOR_CHECKOUT):
-        return tuple(sorted(cards, key=lambda card: (-(card.waiting or 0), card.starts)))
-    if column is FlowStatus.COMPLETED:
-        return tuple(sorted(cards, key=lambda card: card.starts, reverse=True))
-    return tuple(cards)
+def _sorted(cards: Sequence[Card]) -> tuple[Card, ...]:
+    return tuple(sorted(cards, key=lambda card: card.order))
+
+
+def _order(visit: Appointment, place: Place) -> str:
+    """Longest waiting first where people wait, newest first where they are done, else by time.
+
+    A text, so that the page puts a single card between the others as the whole board would. Nothing in it goes by
+    the clock: the order of two cards stays while they do.
+    """
+    starts = _number(visit.starts_local)
+    if place.column in (FlowStatus.CHECKED_IN, FlowStatus.READY_FOR_CHECKOUT):
+        first = _number(place.since) if place.since else _LAST
+    else:
+        first = _LAST - starts if place.column is FlowStatus.COMPLETED else starts
+    return f"{first:014d} {starts:014d} {visit.key:0>12}"
+
+
+def _number(wall: datetime) -> int:
+    return int(f"{wall:%Y%m%d%H%M%S}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,6 +248,7 @@ class _Desk:
             writeback_id=wished.writeback_id if wished else 0,
             wish_key=wished.status_key if wished else "",
             wish_text=self._name_of(wished.status_key) if wished else "",
+            order=_order(visit, place),
         )
 
     def _open_wish(self, visit: Appointment) -> rows.Wish | None:

@@ -94,8 +94,8 @@ def connection(connection_id: int) -> Connection | None:
     return Connection.objects.filter(pk=connection_id).first()
 
 
-def visits_of_day(connection_id: int, day: date) -> list[Appointment]:
-    """Everything in the PMS's schedule of that wall day, by time."""
+def visits_of_day(connection_id: int, day: date, only: Collection[str] | None = None) -> list[Appointment]:
+    """Everything in the PMS's schedule of that wall day, by time; `only` these keys, if given."""
     begin = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the PMS's wall time
     rows = MirrorAppointment.objects.filter(
         connection_id=connection_id,
@@ -103,6 +103,8 @@ def visits_of_day(connection_id: int, day: date) -> list[Appointment]:
         starts_local__lt=as_local_text(begin + timedelta(days=1)),
         gone_at=None,
     ).order_by("starts_local", "id")
+    if only is not None:
+        rows = rows.filter(key__in=set(only))
     return [as_appointment(row) for row in rows]
 
 

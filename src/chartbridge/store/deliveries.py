@@ -20,15 +20,16 @@ from django.db.models.functions import Length
 from chartbridge.domain.people import PatientStatus
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import ledger, outbox
+from chartbridge.store.board import STATUS_MOVE
 from chartbridge.store.models import (
     ActivityFile,
     Delivery,
     MirrorPatient,
-    Notice,
     Seen,
     Writeback,
     WritebackEvent,
 )
+from chartbridge.store.notices import notice
 from chartbridge.store.outbox import Standing
 
 _FIELDS = (
@@ -215,9 +216,7 @@ def whose_patient_came(connection_id: int, limit: int = 500) -> list[Row]:
 
 def status_moves(connection_id: int, patient_key: str) -> list[Row]:
     """Return a patient's latest status moves, newest first."""
-    rows = Writeback.objects.filter(
-        connection_id=connection_id, patient_key=patient_key, kind="appointment_status"
-    )
+    rows = Writeback.objects.filter(connection_id=connection_id, patient_key=patient_key, kind=STATUS_MOVE)
     return _rows(_locked(rows).order_by("-id")[:20])
 
 
@@ -286,7 +285,7 @@ class Moving:
         ]
         ledger.append(practice_id, entries, who=who, at=at)
         outbox.put_writebacks(practice_id, [_moved(each) for each in self._done], at)
-        tell(practice_id, [each.row.patient_key for each in self._done], at)
+        tell(practice_id, [each.row for each in self._done], at)
 
 
 @contextmanager
@@ -322,7 +321,7 @@ def add(practice_id: int, made: Sequence[tuple[Writeback, str]], *, who: str, at
     ledger.append(practice_id, entries, who=who, at=at)
     born = [(row.pk, None, Standing(row.delivery, row.seen, row.reason_code)) for row in rows]
     outbox.put_writebacks(practice_id, born, at)
-    tell(practice_id, [row.patient_key for row in rows], at)
+    tell(practice_id, rows, at)
 
 
 def say_why(ids: Sequence[int], *, code: str, reason: str) -> None:
@@ -335,13 +334,13 @@ def look_again(ids: Sequence[int], at: datetime) -> None:
     Writeback.objects.filter(pk__in=ids).update(due_at=at)
 
 
-def tell(practice_id: int, patient_keys: Sequence[str], at: datetime) -> None:
-    """Leave one notice for the live pages."""
-    keys = sorted(set(patient_keys))
-    if patient_keys:
-        Notice.objects.create(
-            practice_id=practice_id, topic="writebacks", keys=keys if len(keys) <= 50 else [], at=at
-        )
+def tell(practice_id: int, moved: Sequence[Row | Writeback], at: datetime) -> None:
+    """Leave one notice of whose writebacks moved, and one of the visits whose status is to be moved by them."""
+    if moved:
+        notice(practice_id, "writebacks", sorted({row.patient_key for row in moved}), at)
+    wished = (row.payload.get("appointment_key") for row in moved if row.kind == STATUS_MOVE)
+    if visits := {key for key in wished if key}:
+        notice(practice_id, "moves", sorted(visits), at)
 
 
 def _moved(change: Change) -> tuple[int, Standing, Standing]:

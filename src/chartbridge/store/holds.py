@@ -10,7 +10,8 @@ from typing import Any
 
 from chartbridge.store.database import writing
 from chartbridge.store.models import AuditEntry, Connection, StreamState
-from chartbridge.store.streams import notice, read_from_the_start
+from chartbridge.store.notices import notice
+from chartbridge.store.streams import read_from_the_start
 from chartbridge.store.wake import Lane, wake
 
 

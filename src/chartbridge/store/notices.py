@@ -1,15 +1,24 @@
-"""Notices of what moved, for live pages: since when, and what. Must not be in it: who is told (web)."""
+"""Notices of what moved, for live pages: leaving one, since when, and what. Must not be in it: who is told (web).
+
+A notice also rings the bells of its own process once it is committed: a hint only, which saves waiting for the next
+look.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 
 from chartbridge.store.models import Notice
 
 AT_ONCE = 500
+MOST_KEYS = 50
+_bells: list[threading.Event] = []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +29,30 @@ class Moved:
     practice_id: int
     topic: str
     keys: list[str]
+
+
+def notice(practice_id: int, topic: str, keys: Sequence[str], at: datetime) -> None:
+    """Say that something moved, in the caller's transaction; more than some keys are "many"."""
+    kept = list(keys) if len(keys) <= MOST_KEYS else []
+    Notice.objects.create(practice_id=practice_id, topic=topic, keys=kept, at=at)
+    transaction.on_commit(_ring)
+
+
+def bell() -> threading.Event:
+    """An event that is set whenever this process has committed a notice."""
+    new = threading.Event()
+    _bells.append(new)
+    return new
+
+
+def unhang(gone: threading.Event) -> None:
+    """Set this one no more."""
+    _bells.remove(gone)
+
+
+def _ring() -> None:
+    for each in list(_bells):
+        each.set()
 
 
 def newest() -> int:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from chartbridge.store.database import writing
 from chartbridge.store.models import AuditEntry, Connection, Observation, PmsShape
-from chartbridge.store.streams import notice
+from chartbridge.store.notices import notice
 from chartbridge.store.wake import Lane, wake
 
 Reads = dict[str, dict[str, str]]

@@ -24,7 +24,7 @@ from chartbridge.pms.errors import PmsError
 from chartbridge.pms.manifest import OneHubClaim
 from chartbridge.store.database import writing
 from chartbridge.store.models import Connection, Writeback
-from chartbridge.store.streams import notice
+from chartbridge.store.notices import notice
 from chartbridge.store.wake import Lane, wake
 
 GOOD_FOR_S = 10.0

@@ -25,7 +25,6 @@ IDLE = (
 )
 """What a check with nothing to say moves; written for many streams together."""
 
-MOST_KEYS = 50
 _KEPT_NOTICES = timedelta(days=1)
 _ORDER = {stream.value: place for place, stream in enumerate(Stream)}
 _PIECE = 500
@@ -167,12 +166,6 @@ def load(connection_ids: Sequence[int]) -> tuple[dict[int, Connection], dict[int
     for state in StreamState.objects.filter(connection_id__in=connection_ids):
         rows[state.connection_id].append(state)
     return by_id, rows
-
-
-def notice(practice_id: int, topic: str, keys: Sequence[str], now: datetime) -> None:
-    """Say that something moved, in the caller's transaction; more than some keys are "many"."""
-    kept = list(keys) if len(keys) <= MOST_KEYS else []
-    Notice.objects.create(practice_id=practice_id, topic=topic, keys=kept, at=now)
 
 
 def prune_notices(now: datetime) -> None:

@@ -23,12 +23,12 @@ from chartbridge.store import holds, observations
 from chartbridge.store.database import drop_broken, writing, writing_what_may_be_lost
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
+from chartbridge.store.notices import notice
 from chartbridge.store.observations import Seen
 from chartbridge.store.one_hub import OneHub
 from chartbridge.store.streams import (
     clear_wanted,
     idle_row,
-    notice,
     prune_notices,
     save_idle,
 )

@@ -10,6 +10,7 @@ from chartbridge.store import holds, lookups, streams
 from chartbridge.store.database import writing
 from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Connection
+from chartbridge.store.notices import notice
 from chartbridge.store.wake import Lane, wake
 from chartbridge.sync import brake, drift
 
@@ -50,6 +51,6 @@ def start_connection(connection_id: int, clock: Clock | None = None) -> None:
         for kind, each in stored.items():
             drift.list_seen(connection, kind, each.changes, now)
         if any(each.moved for each in stored.values()):
-            streams.notice(connection.practice_id, "settings", [], now)
+            notice(connection.practice_id, "settings", [], now)
         wake(connection_id, Lane.READ)
         wake(connection_id, Lane.WRITE)

@@ -10,6 +10,7 @@ from chartbridge.pms.errors import PmsError, Unavailable
 from chartbridge.pms.reading import Stream
 from chartbridge.store import lookups, streams
 from chartbridge.store.database import writing
+from chartbridge.store.notices import notice
 from chartbridge.store.wake import Lane, wake
 from chartbridge.sync import brake, drift
 from chartbridge.sync.turns import WORDS, Turn
@@ -51,7 +52,7 @@ def _read_lookup(turn: Turn, kind: LookupKind) -> None:
         drift.list_seen(desk.connection, kind, stored.changes, now)
         if moved:
             streams.save_progress(turn.tended.state, {"last_change_at": now})
-            streams.notice(desk.connection.practice_id, "settings", [], now)
+            notice(desk.connection.practice_id, "settings", [], now)
             wake(pk, Lane.WRITE)
     desk.lookups_seen[kind.value] = content
     if moved:

@@ -14,6 +14,7 @@ from chartbridge.domain.webhooks import WebhookEvent
 from chartbridge.pms.reading import Page, Stream
 from chartbridge.store import holds, mirror_pages, outbox, streams
 from chartbridge.store.database import writing
+from chartbridge.store.notices import notice
 from chartbridge.store.status_moves import status_moves
 from chartbridge.store.wake import Lane, wake
 from chartbridge.sync import brake
@@ -158,7 +159,7 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
         if "first_read_done_at" in changes and turn.tended.stream is Stream.PATIENTS and connection.rereading:
             holds.reread(connection)
         for topic, keys in moved.items():
-            streams.notice(connection.practice_id, topic, keys, now)
+            notice(connection.practice_id, topic, keys, now)
         if not _is_first_read(turn):
             outbox.put_patients(connection.practice_id, moved.get("patients", ()), now)
         if "patients" in moved:

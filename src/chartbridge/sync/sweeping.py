@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from chartbridge.pms.manifest import Deletions
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.store import mirror_pages, outbox, streams
+from chartbridge.store import mirror_pages, outbox
 from chartbridge.store.database import writing
+from chartbridge.store.notices import notice
 from chartbridge.sync import brake
 from chartbridge.sync.desks import NO_PASS
 from chartbridge.sync.turns import WORDS, Turn
@@ -37,7 +38,7 @@ def sweep(turn: Turn) -> None:
             piece = going[start : start + _AT_ONCE]
             gone = mirror_pages.mark_gone(pk, tended.stream, piece, now)
             topic = "patients" if tended.stream is Stream.PHOTOS else tended.stream.value
-            streams.notice(turn.desk.connection.practice_id, topic, gone, now)
+            notice(turn.desk.connection.practice_id, topic, gone, now)
             if topic == "patients":
                 outbox.put_patients(turn.desk.connection.practice_id, gone, now)
     turn.changes += len(going)

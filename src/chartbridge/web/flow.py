@@ -5,7 +5,9 @@ Must not be in it: which column a visit stands in (flow), how a move gets to the
 
 from __future__ import annotations
 
-from django.http import Http404, HttpResponse
+from collections.abc import Collection
+
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,13 +21,15 @@ from chartbridge.flow.moves import Move, choices
 from chartbridge.store.board import freshness, front_connection
 from chartbridge.store.models import Role
 from chartbridge.store.notices import newest
-from chartbridge.web.access import StaffRequest, needs
+from chartbridge.web.access import StaffRequest, may, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.templatetags.cards import card_html
 from chartbridge.web.toasts import Undo, only_toast, with_toast
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.mend import dismiss, retry
 
 WHOLE_DAY = "flow_whole_day"
+MOST_AT_ONCE = 100
 BOARD = "#board"
 
 
@@ -48,6 +52,31 @@ def cards(request: StaffRequest) -> HttpResponse:
 
 @require_GET
 @needs(Role.READ_ONLY)
+def changed(request: StaffRequest) -> HttpResponse:
+    """The cards of the visits that are asked for, each with its column; a visit that is in no list is not shown.
+
+    `whole`: that can't be shown by cards alone, so the board is to be asked for.
+    """
+    keys = [key for key in request.GET.get("keys", "").split(",") if key][:MOST_AT_ONCE]
+    shown = _board(request, only=keys)
+    can_work = may(request.membership, Role.FRONT_DESK)
+    drawn = [
+        {"key": card.key, "column": column.status, "html": card_html(card, shown, can_work=can_work)}
+        for column in shown.columns
+        for card in column.cards
+    ]
+    answer = {
+        "day": shown.day.isoformat(),
+        "whole_day": shown.whole_day,
+        "whole": bool(shown.apart or shown.broken),
+        "later": list(shown.later),
+        "cards": drawn,
+    }
+    return JsonResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+@require_GET
+@needs(Role.READ_ONLY)
 def fresh(request: StaffRequest) -> HttpResponse:
     """The line that says when the statuses were last read."""
     connection = front_connection(request.practice.pk)
@@ -59,7 +88,7 @@ def fresh(request: StaffRequest) -> HttpResponse:
 @needs(Role.FRONT_DESK)
 def menu(request: StaffRequest, key: str) -> HttpResponse:
     """Where a visit can be moved to."""
-    shown = _board(request, whole_day=True)
+    shown = _board(request, whole_day=True, only=[key])
     card = _card_or_404(shown, key)
     moves = choices(shown.connection_id, key, card.column)
     return render(request, "web/flow/menu.html", {"card": card, "moves": moves, "board": shown})
@@ -69,8 +98,9 @@ def menu(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Role.FRONT_DESK)
 def move(request: StaffRequest) -> HttpResponse:
     """Move a visit into a column: its status goes to the PMS."""
-    shown = _board(request, whole_day=True)
-    card = _card_or_404(shown, request.POST.get("appointment", ""))
+    key = request.POST.get("appointment", "")
+    shown = _board(request, whole_day=True, only=[key])
+    card = _card_or_404(shown, key)
     wanted = _move_of(choices(shown.connection_id, card.key, card.column), request.POST.get("column", ""))
     if wanted is None or not wanted.possible:
         why = wanted.why_not if wanted else _("That is no column of this board.")
@@ -89,8 +119,9 @@ def move(request: StaffRequest) -> HttpResponse:
 @needs(Role.FRONT_DESK)
 def undo(request: StaffRequest) -> HttpResponse:
     """Give a visit the status back that it had before a move."""
-    shown = _board(request, whole_day=True)
-    card = _card_or_404(shown, request.POST.get("appointment", ""))
+    key = request.POST.get("appointment", "")
+    shown = _board(request, whole_day=True, only=[key])
+    card = _card_or_404(shown, key)
     _wish(request, shown, card, request.POST.get("status", ""))
     return with_toast(request, _cards(request), _("%(name)s was put back.") % {"name": card.name})
 
@@ -99,8 +130,9 @@ def undo(request: StaffRequest) -> HttpResponse:
 @needs(Role.FRONT_DESK)
 def stuck(request: StaffRequest) -> HttpResponse:
     """Try a move again that did not get through, or give it up."""
-    shown = _board(request, whole_day=True)
-    card = _card_or_404(shown, request.POST.get("appointment", ""))
+    key = request.POST.get("appointment", "")
+    shown = _board(request, whole_day=True, only=[key])
+    card = _card_or_404(shown, key)
     if request.POST.get("do") == "again":
         _wish(request, shown, card, card.wish_key)
     elif request.POST.get("do") == "retry":
@@ -110,9 +142,11 @@ def stuck(request: StaffRequest) -> HttpResponse:
     return _cards(request)
 
 
-def _board(request: StaffRequest, *, whole_day: bool | None = None) -> Board:
+def _board(
+    request: StaffRequest, *, whole_day: bool | None = None, only: Collection[str] | None = None
+) -> Board:
     whole = bool(request.session.get(WHOLE_DAY)) if whole_day is None else whole_day
-    return board(request.practice.pk, timezone.now(), whole)
+    return board(request.practice.pk, timezone.now(), whole, only)
 
 
 def _cards(request: StaffRequest) -> HttpResponse:

@@ -1,7 +1,8 @@
 """Live parts: tells open pages that something moved, over server-sent events.
 
-One thread a process looks for new notices while there are clients, and hands them to every client of the
-practice. Events carry a topic and the PMS's numbers; the page then asks for its parts anew.
+One thread a process looks for new notices while there are clients, at once when this process has left one, and
+hands them to every client of the practice. Events carry a topic and the PMS's numbers; the page then asks for
+what of its parts they mean.
 Must not be in it: patients' data, what a page shows.
 """
 
@@ -22,7 +23,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from chartbridge.store.accounts import memberships_of
-from chartbridge.store.notices import Moved, after, newest, of_practice
+from chartbridge.store.notices import Moved, after, bell, newest, of_practice, unhang
 
 LOOK_EVERY_S = 0.1
 HEARTBEAT_S = 15.0
@@ -76,7 +77,9 @@ class Notices:
 
     def _look(self) -> None:
         look: _Look | None = None
+        rung = bell()
         while self._go_on():
+            rung.clear()
             try:
                 if look is None:
                     look = _Look(newest())
@@ -86,7 +89,8 @@ class Notices:
                 close_old_connections()
                 look = None
                 time.sleep(1)
-            time.sleep(LOOK_EVERY_S)
+            rung.wait(LOOK_EVERY_S)
+        unhang(rung)
         connection.close()
 
     def _go_on(self) -> bool:

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # the day
     path("flow/", flow.page, name="flow"),
     path("flow/board/", flow.cards, name="flow-board"),
+    path("flow/cards/", flow.changed, name="flow-cards"),
     path("flow/fresh/", flow.fresh, name="flow-fresh"),
     path("flow/move/", flow.move, name="flow-move"),
     path("flow/undo/", flow.undo, name="flow-undo"),

@@ -180,8 +180,9 @@ class MirrorBadRow(models.Model):
 class Notice(models.Model):
     """That something moved, for live pages and later for webhooks: one row a page applied, not one a record.
 
-    `topic` is `appointments`, `patients`, `documents`, `writebacks`, `streams` or `settings`; `keys` are the
-    PMS's numbers (at most 50; empty means "many"). Old rows are removed.
+    `topic` is `appointments`, `patients`, `documents`, `writebacks`, `moves`, `streams` or `settings`; `keys` are the
+    PMS's numbers (at most 50; empty means "many"): of patients for `writebacks`, of appointments for `moves`, the
+    wishes for a status. Old rows are removed.
     """
 
     practice_id = models.BigIntegerField(db_index=True)

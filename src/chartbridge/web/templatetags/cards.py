@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import get_language
 
-from chartbridge.flow.board import Card
+from chartbridge.flow.board import Board, Card
 
 register = template.Library()
 
@@ -24,10 +24,13 @@ _KEPT = 4000
 @register.simple_tag(takes_context=True)
 def drawn(context: dict[str, Any], card: Card) -> SafeString:
     """Return a card as it stands on the board."""
-    board = context["board"]
-    photos = bool(context.get("show_photos") or board.show_photos)
+    return card_html(card, context["board"], can_work=bool(context.get("can_work")))
+
+
+def card_html(card: Card, board: Board, *, can_work: bool) -> SafeString:
+    """Return a card as it stands on that board, for somebody who may move it or only look."""
     where = (get_language(), get_current_timezone_name())
-    return _drawn(card, board.pms, photos, bool(context.get("can_work")), where)
+    return _drawn(card, board.pms, board.show_photos, can_work, where)
 
 
 @lru_cache(maxsize=_KEPT)

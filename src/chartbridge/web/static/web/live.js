@@ -1,5 +1,6 @@
 // Live parts: listens to what moved and asks for the parts of the page that show it. No patient data comes this way.
 // <div data-live="appointments writebacks" [data-live-key="4711"] [data-live-gap="2000"] hx-get="…" hx-trigger="live">
+// A part that can bring itself up to a notice takes its "live:moved" (preventDefault); "live:ask" from it asks for all of it.
 
 const address = document.querySelector("meta[name=live]")?.content;
 const POLL_MS = 15000;
@@ -7,6 +8,8 @@ const GAP_MS = 250; // between two askings of one part; the first of a burst goe
 const asked = new WeakMap();
 let source = null;
 let poll = null;
+let last = "";     // the newest notice that came
+let lost = false;  // the line was cut: what moved meanwhile may have been too much to be told again
 
 function ask(part) {
   const held = asked.get(part);
@@ -26,25 +29,35 @@ function go(part) {
 function askAll() {
   for (const part of document.querySelectorAll("[data-live]")) ask(part);
 }
+document.addEventListener("live:ask", (event) => ask(event.target));
 function hear(event) {
   const moved = JSON.parse(event.data);
+  last = event.lastEventId;
   for (const part of document.querySelectorAll("[data-live]")) {
     if (!part.dataset.live.split(" ").includes(moved.topic)) continue;
     const key = part.dataset.liveKey;
     if (key && moved.keys.length && !moved.keys.includes(key)) continue;
-    ask(part);
+    if (part.dispatchEvent(new CustomEvent("live:moved", { detail: moved, cancelable: true }))) ask(part);
   }
+}
+function from() {
+  const line = new URL(address, window.location.href);
+  if (last) line.searchParams.set("from", last);
+  return line;
 }
 function open() {
   if (source || !address) return;
-  source = new EventSource(address);
+  source = new EventSource(from());
   source.onmessage = hear;
   source.onopen = () => {
     document.documentElement.dataset.liveState = "on";
     window.clearInterval(poll);
     poll = null;
+    if (lost) askAll();
+    lost = false;
   };
   source.onerror = () => {
+    lost = true;
     document.documentElement.dataset.liveState = "off";
     poll ??= window.setInterval(askAll, POLL_MS);
   };
