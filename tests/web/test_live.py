@@ -20,6 +20,7 @@ from playwright.sync_api import Page, Route, expect
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.store.models import Delivery, MirrorAppointment, Notice, Practice, Seen, Writeback
+from chartbridge.store.notices import newest
 from chartbridge.web import live
 from tests.conftest import LiveHub
 from tests.web.day import a_day, a_writeback, an_activity
@@ -132,6 +133,23 @@ def test_what_was_missed_between_the_page_and_the_line_comes_first(live_hub: Liv
     # The looking thread may still be a step behind and tell of what the page had: harmless, so not forbidden.
     assert [keys for keys in heard if keys != ["old"]] == [["missed"], ["later"]]
     assert heard[0] == ["missed"]
+
+
+def test_nothing_is_lost_between_what_was_missed_and_where_the_looking_begins(
+    live_hub: LiveHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly() -> int:
+        time.sleep(0.5)
+        return newest()
+
+    monkeypatch.setattr(live, "newest", slowly)
+    before = a_notice(live_hub.practice, keys=["old"])
+    a_notice(live_hub.practice, keys=["missed"])
+    stream = Stream(live_hub, f"?from={before.pk}")
+    stream.wait_until(lambda keys: ["missed"] in keys)
+    a_notice(live_hub.practice, keys=["later"])
+    stream.wait_until(lambda keys: ["later"] in keys)
+    stream.close()
 
 
 def test_nobody_hears_without_a_sign_in(live_hub: LiveHub) -> None:

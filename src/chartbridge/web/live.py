@@ -54,6 +54,7 @@ class Notices:
         self._lock = threading.Lock()
         self._clients: set[_Client] = set()
         self._thread: threading.Thread | None = None
+        self._begun = threading.Event()
 
     def join(self, practice_id: int) -> _Client:
         """Begin to hear of a practice; in the client's own event loop."""
@@ -70,6 +71,11 @@ class Notices:
         with self._lock:
             self._clients.discard(client)
 
+    def missed(self, practice_id: int, heard: int) -> list[Moved]:
+        """What came after `heard`, for a client that has joined: what comes after this, the looking passes on."""
+        self._begun.wait(5)  # else what is committed between this query and where the looking begins is lost
+        return of_practice(practice_id, heard)
+
     @property
     def looking(self) -> bool:
         """Whether the thread runs."""
@@ -83,11 +89,11 @@ class Notices:
             try:
                 if look is None:
                     look = _Look(newest())
+                    self._begun.set()
                 self._pass_on(look.next(time.monotonic()))
             except Exception:
-                # The database is away for a moment: pages poll meanwhile, and the next look starts anew.
+                # The database is away for a moment: pages poll meanwhile, and the next look goes on from the last.
                 close_old_connections()
-                look = None
                 time.sleep(1)
             rung.wait(LOOK_EVERY_S)
         unhang(rung)
@@ -97,6 +103,7 @@ class Notices:
         with self._lock:
             if not self._clients:
                 self._thread = None
+                self._begun.clear()
             return self._thread is not None
 
     def _pass_on(self, found: list[Moved]) -> None:
@@ -152,7 +159,7 @@ async def _events(
     try:
         yield "retry: 2000\nevent: hello\ndata: {}\n\n"
         if heard is not None:
-            for moved in await sync_to_async(of_practice)(practice_id, heard):
+            for moved in await sync_to_async(notices.missed)(practice_id, heard):
                 told.add(moved.id)
                 yield _event(moved)
         while True:
