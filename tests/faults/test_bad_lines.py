@@ -77,7 +77,7 @@ def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(
         other.program.hand_in(1)
         await_that(lambda n=before: lab.taken(other) > n, 30, "a delivery at the other practice")  # type: ignore[misc]
         waits.append(time.monotonic() - at)
-    await_that(lambda: noticed(lab, stuck), 60, "noticing the line")
+    await_that(lambda: noticed(lab, stuck), 60, "noticing the line", tell=lambda: how_it_stands(lab, stuck))
     after = time.monotonic() - began
     stuck.api.release()
     stuck.sql.release()
@@ -93,11 +93,15 @@ def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(
     assert waits[len(waits) // 2] <= 2.0
 
 
+def how_it_stands(lab: Lab, office: Office) -> str:
+    """What the hub has noticed of a practice, for an error."""
+    of_it = f"connection_id={office.connection_id}"
+    streams = lab.rows(f"SELECT stream, failures, error_code FROM store_streamstate WHERE {of_it}")
+    failures = lab.rows(f"SELECT write_failures FROM store_connection WHERE id={office.connection_id}")
+    return f"{streams} {failures} {lab.where_they_stand()}"
+
+
 def noticed(lab: Lab, office: Office) -> bool:
-    """Whether the hub knows that this practice's PMS does not answer, for reading and for writing."""
-    reading = lab.rows(
-        f"SELECT 1 FROM store_streamstate WHERE connection_id={office.connection_id} AND failures>0"
-    )
-    writing = lab.rows(f"SELECT 1 FROM store_connection WHERE id={office.connection_id} AND write_failures>0")
-    looking = lab.standing(f"practice_id={office.practice_id} AND delivery='uncertain'")
-    return bool(reading and (writing or looking))
+    """Whether the hub knows that this practice's PMS does not answer: then it says so, and writes nothing there."""
+    of_it = f"connection_id={office.connection_id}"
+    return bool(lab.rows(f"SELECT 1 FROM store_streamstate WHERE {of_it} AND error_code='unavailable'"))

@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.simulation.results import Verdict, summed
+from tests.simulation.results import Verdict, how_to_replay, summed
 
 if TYPE_CHECKING:
     from tests.simulation.storage import Storage
@@ -40,7 +41,7 @@ def main() -> int:
             total += summed(verdicts)
             done += len(verdicts)
             for bad in (each for each in verdicts if not each.good):
-                print(bad, f'(again: make simulate ARGS="--seeds 1 --from {bad.seed} --show")', flush=True)
+                print(how_to_replay([bad]), flush=True)
             if done % 1000 < len(verdicts):
                 print(_line(done, total), flush=True)
     print(_line(done, total), f"in {time.monotonic() - begun:.0f} s")
@@ -72,6 +73,9 @@ def _storage() -> Storage:
     from chartbridge.bootstrap import prepare as prepare_process
 
     prepare_process()
+    from chartbridge.store import one_hub
+
+    one_hub.LOCKS = Path(tempfile.mkdtemp(prefix="chartbridge-simulate-"))  # these are no hubs to each other
     from tests.simulation.day import prepare
     from tests.simulation.storage import Storage
 

@@ -41,6 +41,15 @@ class Verdict:
         return f"seed {self.seed}, {self.ops} ops, {self.deaths} deaths: {'; '.join(words) or 'good'}"
 
 
+def how_to_replay(bad: list[Verdict]) -> str:
+    """What was found, and for each seed the command that shows it again."""
+    return "\n".join(
+        f'{each}\n  again: make simulate ARGS="--seeds 1 --from {each.seed} --show"\n'
+        f"  once mended, it stays: a line in tests/simulation/seeds.txt"
+        for each in bad
+    )
+
+
 def summed(verdicts: list[Verdict]) -> Counter[str]:
     """Count over many seeds."""
     total: Counter[str] = Counter()

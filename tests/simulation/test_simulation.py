@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulation.day import run
 from tests.simulation.plants import PLANTS, planted
+from tests.simulation.results import how_to_replay
 from tests.simulation.storage import Storage
 
 pytestmark = pytest.mark.fault("R29")
@@ -62,5 +63,8 @@ def test_a_seed_replays_byte_for_byte_in_another_process(storage: Storage) -> No
 @pytest.mark.parametrize("name", sorted(PLANTS.keys() - RARE))
 def test_a_planted_fault_is_found(storage: Storage, name: str) -> None:
     with planted(name):
-        found = next((seed for seed in range(WITHIN) if not run(storage, seed)[0].good), None)
-    assert found is not None, f"{WITHIN} seeds did not find: {name}"
+        tried = (run(storage, seed)[0] for seed in range(WITHIN))
+        found = next((verdict for verdict in tried if not verdict.good), None)
+        assert found is not None, f"{WITHIN} seeds did not find: {name}"
+        assert run(storage, found.seed)[0] == found, "a seed that fails fails again, in the same way"
+    assert f"--from {found.seed} --show" in how_to_replay([found])
