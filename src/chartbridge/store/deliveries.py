@@ -126,10 +126,16 @@ def in_flight(connection_id: int) -> list[Row]:
     )
 
 
-def uncertain_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
-    """Return uncertain writes for which it is time to look, oldest first."""
-    rows = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.UNCERTAIN, due_at__lte=now)
-    return _rows(rows.order_by("id")[:limit])
+def uncertain(connection_id: int) -> list[tuple[int, datetime]]:
+    """Return each uncertain write and when it is time to look for it."""
+    rows = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.UNCERTAIN)
+    return list(rows.values_list("id", "due_at"))
+
+
+def uncertain_among(connection_id: int, ids: Sequence[int]) -> list[Row]:
+    """Return those of these writes that are uncertain, oldest first."""
+    rows = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.UNCERTAIN, pk__in=ids)
+    return _rows(rows.order_by("id"))
 
 
 def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:

@@ -26,8 +26,17 @@ def new_holder() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{next(_count)}"
 
 
+def renew(connection_id: int, holder: str, now: datetime) -> bool:
+    """Renew the lease; inside a transaction. False where another one has held it since, even if it has left again.
+
+    Whoever comes after takes what was being sent for left behind: none of it may be sent on.
+    """
+    until = now + timedelta(seconds=SECONDS)
+    return bool(WriteLease.objects.filter(connection_id=connection_id, holder=holder).update(until=until))
+
+
 def take(connection_id: int, holder: str, now: datetime) -> bool:
-    """Take or renew the lease; inside a transaction. False while another one holds it."""
+    """Take the lease; inside a transaction. False while another one holds it."""
     until = now + timedelta(seconds=SECONDS)
     free = WriteLease.objects.filter(connection_id=connection_id)
     mine = free.filter(holder=holder).update(until=until)

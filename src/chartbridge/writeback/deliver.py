@@ -222,7 +222,8 @@ class Deliverer:
     def _renew(self, turn: _Turn, now: datetime) -> bool:
         if self._clock.monotonic() - turn.leased_at < _RENEW_AFTER:
             return True
-        held = leases.take(turn.desk.connection_id, self._holder, now)
+        hold = leases.take if turn.leased_at == float("-inf") else leases.renew
+        held = hold(turn.desk.connection_id, self._holder, now)
         if held:
             turn.leased_at = self._clock.monotonic()
         return held
@@ -367,7 +368,8 @@ class Deliverer:
         return min((at for at in (send_at, look_at) if at is not None), default=None)
 
     def _look_at(self, work: Pending, now: datetime) -> datetime | None:
-        looks = [at for at in (work.look_at, work.read_back_at) if at is not None]
+        look_at = self._looker.look_at(work.connection_id) if work.look_at else None
+        looks = [at for at in (look_at, work.read_back_at) if at is not None]
         return self._looker.not_before(work.connection_id, max(now, min(looks))) if looks else None
 
 

@@ -21,6 +21,7 @@ from chartbridge.store.models import Delivery
 from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.outcomes import after_look, after_read_back, next_look, not_understood
 from chartbridge.writeback.sentences import sentence
+from chartbridge.writeback.settling import Settling
 
 WHO = "chartbridge"
 AT_ONCE = 500
@@ -42,6 +43,7 @@ class Looker:
     def __init__(self, clock: Clock, at_step: Callable[[str], None]) -> None:
         self._clock = clock
         self._step = at_step
+        self._settling = Settling(clock)
         self._waits: dict[int, _Wait] = {}
 
     def not_before(self, connection_id: int, at: datetime) -> datetime:
@@ -54,12 +56,22 @@ class Looker:
         now = self._clock.now()
         if self.not_before(desk.connection_id, now) > now:
             return
-        while rows := deliveries.uncertain_due(desk.connection_id, now, AT_ONCE):
+        while rows := self._settled(desk.connection_id):
             if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
                 break
         while rows := deliveries.owed_due(desk.connection_id, now, AT_ONCE):
             if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
                 break
+
+    def look_at(self, connection_id: int) -> datetime | None:
+        """Return when the next lost answer may be looked for."""
+        self._settling.note(connection_id)
+        return self._settling.next_at(connection_id)
+
+    def _settled(self, connection_id: int) -> list[Row]:
+        self._settling.note(connection_id)
+        ids = self._settling.settled(connection_id)[:AT_ONCE]
+        return deliveries.uncertain_among(connection_id, ids) if ids else []
 
     def _look_for(self, connector: Connector, desk: Desk, rows: Sequence[Row]) -> bool:
         """Look for rows of one kind of standing and keep what follows. False where the PMS can't be asked."""

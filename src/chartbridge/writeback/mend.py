@@ -63,6 +63,7 @@ _BY_SETTINGS = (
     "misconfigured",
     "unknown_patient",
 )
+_WISHED = (Delivery.HELD, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.TAKEN)
 _MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "wrong_patient"}
 _UNWRITTEN = {"no_connection", "text_too_long"}
 _REOPENED, _WHOSE = "reopened", "who_is_this"
@@ -255,6 +256,9 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     other = deliveries.patients_changed(desk.connection_id, keys)
     changes: list[Change] = []
     for row in rows:
+        if row.kind == APPOINTMENT_STATUS and _wished_otherwise_since(row):
+            changes.append(_replaced(row))
+            continue
         if row.activity_id and _is_unwritten(row):
             changes += _write_anew(desk, row, who, now)
             continue
@@ -262,6 +266,23 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
         changes += _freed(desk, row, verdict, now)
     done = deliveries.apply(desk.practice_id, changes, who=who, at=now)
     return sum(1 for each in done if each.delivery in (Delivery.QUEUED, Delivery.UNCERTAIN))
+
+
+def _wished_otherwise_since(row: Row) -> bool:
+    """Whether a later move of the same appointment goes on or has gone through: the last wish wins."""
+    later = deliveries.status_moves(row.connection_id or 0, row.patient_key)
+    of_it = [
+        each
+        for each in later
+        if each.id > row.id and each.payload.get("appointment_key") == row.payload.get("appointment_key")
+    ]
+    return any(each.delivery in _WISHED for each in of_it)
+
+
+def _replaced(row: Row) -> Change:
+    fields = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
+    event = Event.SUPERSEDE if allows(state_of(row), Event.SUPERSEDE) else Event.DISMISS
+    return change(row, event, fields=fields)
 
 
 def _freed(desk: Desk, row: Row, verdict: Verdict, now: datetime) -> list[Change]:
