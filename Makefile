@@ -9,7 +9,7 @@ ARGS ?=
 ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake tests/api)
 # Whole processes that are killed, cut off and starved: one after the other, with nothing of ours beside them.
 FAULTS := $(addprefix tests/faults/test_,$(addsuffix .py,killed_hubs full_disks large_papers copies soak many_hubs \
-	outage poison database_dies bad_lines power upgrade))
+	outage poison database_dies bad_lines power upgrade moved_clock))
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
 
 .PHONY: help demo test test-parts check checks format bench faults soak simulate screenshots locks $(addprefix check-,form types doors tables docs)

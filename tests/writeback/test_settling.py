@@ -8,7 +8,7 @@ import pytest
 
 from chartbridge.pms.commands import Command
 from chartbridge.pms.errors import Uncertain
-from chartbridge.store.models import Delivery, Writeback
+from chartbridge.store.models import Delivery, Seen, Writeback
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.mend import retry
 from tests.writeback.conftest import Office
@@ -44,6 +44,22 @@ def test_a_clock_that_is_set_lets_nobody_look_before_a_late_write_has_landed(
     assert office.pms.looks > 0, "a clock that was set back does not put it off either"
     office.settle(deliverer=deliverer)
     assert office.pms.writes == 1
+    office.check()
+
+
+@pytest.mark.fault("R11")
+@pytest.mark.parametrize("back", [timedelta(minutes=-20), timedelta(days=-1)])
+def test_a_clock_that_is_set_back_does_not_put_reading_back_off(office: Office, back: timedelta) -> None:
+    office.enqueue()
+    office.pms.shows = False
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    assert office.only().seen == Seen.OWED
+    office.clock.jump(office.clock.now() + back)
+    office.pms.shows = True
+    assert deliverer.due([office.connection.pk])[office.connection.pk] <= office.clock.now()
+    office.deliver(deliverer)
+    assert office.only().seen == Seen.SEEN
     office.check()
 
 

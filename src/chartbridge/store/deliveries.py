@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -32,6 +32,8 @@ from chartbridge.store.models import (
 from chartbridge.store.notices import notice
 from chartbridge.store.outbox import Standing
 
+LOOKS_WITHIN = timedelta(minutes=10)
+"""Reading back is never put off for longer: a moment farther ahead is of a clock that has been set back since."""
 _FIELDS = (
     "id",
     "practice_id",
@@ -140,7 +142,8 @@ def uncertain_among(connection_id: int, ids: Sequence[int]) -> list[Row]:
 
 def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
     """Return taken writes that were not read back yet and for which it is time to look."""
-    rows = _owed(connection_id).filter(due_at__lte=now)
+    due = Q(due_at__lte=now) | Q(due_at__gt=now + LOOKS_WITHIN)
+    rows = _owed(connection_id).filter(due)
     return _rows(rows.order_by("id")[:limit])
 
 

@@ -369,7 +369,10 @@ class Deliverer:
 
     def _look_at(self, work: Pending, now: datetime) -> datetime | None:
         look_at = self._looker.look_at(work.connection_id) if work.look_at else None
-        looks = [at for at in (look_at, work.read_back_at) if at is not None]
+        read_back_at = work.read_back_at
+        if read_back_at and read_back_at > now + deliveries.LOOKS_WITHIN:
+            read_back_at = now
+        looks = [at for at in (look_at, read_back_at) if at is not None]
         return self._looker.not_before(work.connection_id, max(now, min(looks))) if looks else None
 
 
