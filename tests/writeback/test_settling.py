@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chartbridge.pms.commands import Command
-from chartbridge.pms.errors import Uncertain
+from chartbridge.pms.errors import Unavailable, Uncertain
 from chartbridge.store.models import Delivery, Seen, Writeback
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.mend import retry
@@ -20,6 +20,10 @@ def lands_late(office: Office, command: Command) -> None:
     """The answer is lost, and the request is still on its way."""
     office.pms.late.append(lambda: office.pms.store(command) and None)
     raise Uncertain("The answer was lost.")
+
+
+def away_for_a_minute(_command: Command) -> None:
+    raise Unavailable("The PMS is busy.", retry_after=60)
 
 
 @pytest.mark.fault("R11")
@@ -60,6 +64,27 @@ def test_a_clock_that_is_set_back_does_not_put_reading_back_off(office: Office, 
     assert deliverer.due([office.connection.pk])[office.connection.pk] <= office.clock.now()
     office.deliver(deliverer)
     assert office.only().seen == Seen.SEEN
+    office.check()
+
+
+@pytest.mark.fault("R11")
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_pms_that_is_away_is_asked_again_as_soon_and_no_sooner_when_the_clock_is_set(
+    office: Office, jump: timedelta
+) -> None:
+    office.enqueue()
+    office.pms.before = away_for_a_minute
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    office.clock.jump(office.clock.now() + jump)
+    office.clock.advance(59)
+    office.deliver(deliverer)
+    assert office.pms.writes == 1
+    office.pms.before = lambda _: None
+    office.clock.advance(2)
+    assert deliverer.due([office.connection.pk])[office.connection.pk] <= office.clock.now()
+    office.deliver(deliverer)
+    assert office.pms.writes == 2
     office.check()
 
 

@@ -45,6 +45,7 @@ READ_BACK_MANY = 400
 READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
+_ROUNDING = 0.001
 _RENEW_AFTER = 15.0
 STAND_BY = 3.0
 """Seconds between two looks whether another hub has gone, or whether the PMS can be asked again."""
@@ -108,6 +109,7 @@ class Deliverer:
         self._unread: dict[int, int] = defaultdict(int)
         self._unread_since: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
+        self._rests: dict[int, tuple[datetime, float]] = {}
 
     def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]:
         """Return when each of these connections next has something to do; those with nothing are left out."""
@@ -268,6 +270,7 @@ class Deliverer:
         if away.retry_after is not None:
             delay = min(3600.0, max(delay, away.retry_after))
         turn.not_before, turn.stopped = now + timedelta(seconds=delay), True
+        self._rests[turn.desk.connection_id] = turn.not_before, self._clock.monotonic() + delay
         set_backoff(turn.desk.connection_id, until=turn.not_before, failures=turn.failures)
 
     def _send(self, turn: _Turn, claimed: Sequence[Row]) -> None:
@@ -328,7 +331,15 @@ class Deliverer:
         return claim.parallel if claim else 1
 
     def _waits(self, turn: _Turn) -> bool:
-        return turn.not_before is not None and _still(turn.not_before, self._clock.now())
+        return self._until(turn.desk.connection_id, turn.not_before, self._clock.now()) is not None
+
+    def _until(self, connection_id: int, not_before: datetime | None, now: datetime) -> datetime | None:
+        """Until when nothing is to be sent: by the steady clock where this process has said so, else as it stands."""
+        known, steady_until = self._rests.get(connection_id, (None, 0.0))
+        if not_before is None or known != not_before:
+            return not_before if not_before and _still(not_before, now) else None
+        left = steady_until - self._clock.monotonic()
+        return now + timedelta(seconds=left) if left > _ROUNDING else None
 
     def _read_back_presses(self, connection_id: int) -> bool:
         since = self._unread_since.get(connection_id)
@@ -355,15 +366,15 @@ class Deliverer:
         look_at = self._look_at(work, now) if work else None
         if more or (work and work.freed) or (look_at and look_at <= now):
             return DeliverOutcome(again=True, next_in=0.0, answered=turn.answered)
-        waits = turn.not_before if work and work.sendable and self._waits(turn) else None
+        waits = self._until(work.connection_id, turn.not_before, now) if work and work.sendable else None
         at = min((each for each in (waits, look_at) if each is not None), default=None)
         next_in = None if at is None else (at - now).total_seconds()
         return DeliverOutcome(again=False, next_in=next_in, answered=turn.answered)
 
     def _due_at(self, work: Pending, now: datetime) -> datetime | None:
         send_at = now if work.sendable or work.freed or work.left_behind else None
-        if send_at and work.not_before and not work.freed and _still(work.not_before, now):
-            send_at = work.not_before
+        if send_at and not work.freed:
+            send_at = self._until(work.connection_id, work.not_before, now) or send_at
         look_at = self._look_at(work, now)
         return min((at for at in (send_at, look_at) if at is not None), default=None)
 
