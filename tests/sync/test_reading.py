@@ -123,6 +123,7 @@ def test_a_crash_at_any_page_loses_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch, crash_at: int, when: str
 ) -> None:
     monkeypatch.setattr(reading, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(reading, "_ROWS_AT_ONCE_AT_FIRST", 3)
     office.pms.put(PATIENTS, *(patient(str(n)) for n in range(12)))
     real, count = streams.save_progress, 0
 

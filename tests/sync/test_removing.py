@@ -212,6 +212,8 @@ def test_a_document_that_is_gone_and_a_photo_that_is_gone(office: Office) -> Non
         Stream.DOCUMENTS, *(Document(key=str(n), patient_key="1", name=f"paper {n}") for n in (1, 2))
     )
     office.pms.put(Stream.PHOTOS, Photo(key="p1", patient_key="1", version="a", ref="r"))
+    office.settle(PATIENTS)
+    office.settle(Stream.APPOINTMENTS)
     for stream in (Stream.DOCUMENTS, Stream.PHOTOS):
         office.settle(stream)
         office.clock.advance(301)
@@ -237,7 +239,8 @@ def test_papers_of_patients_whom_a_full_sync_did_not_come_to_stay(office: Office
     """Open Dental's API lists papers of today's patients only: of the others it says nothing."""
     papers = [Document(key=f"{n:02}", patient_key=str(n // 2), name="paper") for n in range(60)]
     office.pms.put(Stream.DOCUMENTS, *papers)
-    office.settle(Stream.DOCUMENTS)
+    for stream in (PATIENTS, Stream.APPOINTMENTS, Stream.DOCUMENTS):
+        office.settle(stream)
     office.clock.advance(301)
     office.settle(Stream.DOCUMENTS)
     office.pms.vanish(Stream.DOCUMENTS, *(f"{n:02}" for n in range(60) if n != 10))

@@ -19,7 +19,7 @@ from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable, Unreadable
 from chartbridge.pms.reading import Stream
-from chartbridge.store import holds, observations
+from chartbridge.store import holds, mirror_indexes, observations
 from chartbridge.store.database import drop_broken, writing, writing_what_may_be_lost
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
@@ -54,6 +54,7 @@ _SCAN_AGAIN_S = 300.0
 _IDENTITIES_AT_ONCE = 50
 _PRUNE_EVERY_S = 600.0
 _SOON_S = 0.02
+_AFTER_PEOPLE_S = 1.0
 _IDLE_S = 60.0
 
 
@@ -159,6 +160,7 @@ class Checker:
                 self._prune_at = self._clock.monotonic() + _PRUNE_EVERY_S
                 with writing():
                     prune_notices(now)
+                mirror_indexes.restore()  # of a first read that was broken off
 
     def _check(self, desk: Desk, tended: Tended) -> CheckOutcome:
         mono, now, state = self._clock.monotonic(), self._clock.now(), tended.state
@@ -169,6 +171,9 @@ class Checker:
         rest = self._rest(desk, tended, mono, now)
         if rest > 0:
             return CheckOutcome(again=False, next_in=rest, error_code=state.error_code)
+        if desk.waits_for_people(tended):
+            tended.next_at = mono + _AFTER_PEOPLE_S
+            return CheckOutcome(again=False, next_in=_AFTER_PEOPLE_S)
         state.checks += 1
         state.last_check_at = now
         turn = None

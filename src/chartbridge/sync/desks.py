@@ -35,6 +35,9 @@ RANKS = {
     Stream.DOCUMENTS: 5,
 }
 
+_PEOPLE_AND_BOOK = (Stream.PATIENTS, Stream.APPOINTMENTS)
+_AFTER_PEOPLE = frozenset({Stream.PHOTOS, Stream.DOCUMENTS})
+
 
 class Tended:
     """One stream: its row and when it is to be looked at next. Times are the clock's monotonic seconds.
@@ -103,6 +106,18 @@ class Desk:
         return any(
             other.rank < mine.rank and other.check_at <= at and self.active(other) and not other.has_backlog
             for other in self.streams.values()
+        )
+
+    def waits_for_people(self, mine: Tended) -> bool:
+        """Whether a first read of papers or photos is to let those of the people and the book go first."""
+        return (
+            mine.stream in _AFTER_PEOPLE
+            and mine.state.first_read_done_at is None
+            and any(
+                self.active(other) and other.state.first_read_done_at is None and not other.state.failures
+                for stream in _PEOPLE_AND_BOOK
+                if (other := self.streams.get(stream)) is not None
+            )
         )
 
     def _first(self) -> Tended | None:

@@ -12,8 +12,8 @@ from typing import Any
 from chartbridge.domain.schedule import Appointment
 from chartbridge.domain.webhooks import WebhookEvent
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.store import holds, mirror_pages, outbox, streams
-from chartbridge.store.database import writing
+from chartbridge.store import holds, mirror_indexes, mirror_pages, outbox, streams
+from chartbridge.store.database import writing, writing_much
 from chartbridge.store.notices import notice
 from chartbridge.store.status_moves import status_moves
 from chartbridge.store.wake import Lane, wake
@@ -28,6 +28,8 @@ SCAN_AT_MOST_EVERY_S = 900.0
 SCAN_PIECE_S = 0.25
 """A scan goes on for so long, then pauses for as long."""
 _ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE_AT_FIRST = 10_000
+"""While everything is new, an index is written over and over: the less often, the more rows come together."""
 _SWEPT = frozenset({Stream.APPOINTMENTS, Stream.PATIENTS, Stream.PHOTOS, Stream.DOCUMENTS})
 
 
@@ -66,6 +68,7 @@ def _read_pages(turn: Turn, *, of_pass: bool) -> None:
     the cost of storing many rows is in the commit.
     """
     gathered: list[Page] = []
+    at_once = _ROWS_AT_ONCE_AT_FIRST if _is_first_read(turn) else _ROWS_AT_ONCE
     begins_scan = turn.tended.scanning and not turn.tended.scan_begun
     turn.tended.scan_begun = turn.tended.scanning
     try:
@@ -79,7 +82,7 @@ def _read_pages(turn: Turn, *, of_pass: bool) -> None:
             turn.more = page.more or (begins_scan and _tells(page))
             begins_scan = False
             end = not turn.more or turn.must_end()
-            if end or not of_pass or not cursor or sum(len(p.records) for p in gathered) >= _ROWS_AT_ONCE:
+            if end or not of_pass or not cursor or sum(len(p.records) for p in gathered) >= at_once:
                 full, gathered = gathered, []
                 _take(turn, full, of_pass=of_pass)
             if end:
@@ -147,7 +150,10 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
         changes = _new_pass(turn, FIRST)
     generation = changes.get("pass_generation", state.pass_generation)
     connection, now = turn.desk.connection, turn.clock.now()
-    with writing():
+    first = of_pass and _is_first_read(turn)
+    with writing_much() if first else writing():
+        if first:
+            mirror_indexes.leave_out(turn.tended.stream, sum(len(page.records) for page in pages))
         moved = _apply(turn, pages, generation, now)
         if not moved and not of_pass and not any(page.bad for page in pages):
             state.cursor = pages[-1].cursor  # read again, and nothing new: no commit for the cursor alone
@@ -164,6 +170,8 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
             outbox.put_patients(connection.practice_id, moved.get("patients", ()), now)
         if "patients" in moved:
             wake(connection.pk, Lane.WRITE)  # activities may wait for a patient who was not read yet
+    if "first_read_done_at" in changes:
+        mirror_indexes.restore()
     turn.remember(changes)
     turn.changes += sum(len(keys) for keys in moved.values())
     turn.loose = False

@@ -134,6 +134,10 @@ class Sql:
         self._locks_of = self.opened
         return held, held
 
+    def another(self) -> Sql:
+        """A connection of its own to the same place."""
+        return Sql(self._address, name=self._name, statement_s=self._statement_s, connect_s=self._connect_s)
+
     def close(self) -> None:
         """Let the connection go."""
         with self._lock:

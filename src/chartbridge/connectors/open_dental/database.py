@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.codec import moment
-from chartbridge.connectors.open_dental.statements import FIELDS, READ_FROM, REQUIRED, compiled, keys
+from chartbridge.connectors.open_dental.statements import FIELDS, PACKED, READ_FROM, REQUIRED, compiled, keys
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
+from chartbridge.transport.read_ahead import ReadAhead, unpacked
 from chartbridge.transport.sql import Row, Rows, Sql
 
 NAME = "Open Dental's database"
@@ -51,6 +52,7 @@ class Database:
         self._rested_at = self._looked_at = float("-inf")
         self._statements: dict[str, str] = compiled({}, {})
         self._session = 0
+        self._ahead = ReadAhead(sql.another(), monotonic)
         self.columns: Mapping[str, frozenset[str]] = {}
         self.indexes: Mapping[tuple[str, str], str] = {}
         self.types: Mapping[str, str] = {}
@@ -61,6 +63,29 @@ class Database:
     def rows(self, name: str, args: Sequence[object] = (), *, among: Iterable[str] | None = None) -> Rows:
         """Run a named statement; `among` fills its list of keys."""
         return self._sql.rows(self._text(name, among), args)
+
+    def page(self, name: str, args: Sequence[object]) -> Rows:
+        """Run a statement of the first read; it may have been read ahead."""
+        packed = self._text(f"{name}_packed", None)
+        answer = self._ahead.take(packed, args)
+        if answer is None:
+            answer = self._packed(packed, args)
+        rows = unpacked(answer, len(FIELDS[PACKED[name][0]][1])) if answer else None
+        return self.rows(name, args) if rows is None else rows
+
+    def page_ahead(self, name: str, args: Sequence[object]) -> None:
+        """Have this page read meanwhile."""
+        self._ahead.begin(self._text(f"{name}_packed", None), args)
+
+    def pages_end(self) -> None:
+        """The first read is over: no second connection is needed."""
+        self._ahead.close()
+
+    def _packed(self, statement: str, args: Sequence[object]) -> Rows | None:
+        try:
+            return self._sql.rows(statement, args)
+        except Unreadable:
+            return None  # a server that can't pack these columns: they are read one by one
 
     def check(self, name: str, args: Sequence[object]) -> Row:
         """The one row of a check. Raises `Unavailable` while an update runs, which is looked for now and then."""
@@ -178,6 +203,7 @@ class Database:
         return [name for name in names if name.lower() in self._told and name.lower() not in self.types]
 
     def close(self) -> None:
+        self._ahead.close()
         self._sql.close()
 
     def _text(self, name: str, among: Iterable[str] | None) -> str:

@@ -20,7 +20,7 @@ from chartbridge.connectors.open_dental.database import (
 )
 from chartbridge.connectors.open_dental.feed import Feed
 from chartbridge.connectors.open_dental.reading_schedule import earlier, oldest
-from chartbridge.connectors.open_dental.statements import LOG_FIELDS, PAGE, SCAN
+from chartbridge.connectors.open_dental.statements import FIRST_PAGE, LOG_FIELDS, PAGE, SCAN
 from chartbridge.connectors.open_dental.words import PATIENT_LOGS
 from chartbridge.domain.people import PatientStatus
 from chartbridge.pms.reading import Page
@@ -69,9 +69,13 @@ class PatientReader:
         return _page(rows, cursor, more=True, living=True)
 
     def _first_read(self, held: Cursor) -> Page:
-        rows = self._db.rows("patients_after", (held.first,))
-        more = len(rows) >= PAGE
+        rows = self._db.page("patients_from", (held.first,))
+        more = len(rows) >= FIRST_PAGE
         cursor = replace(held, first=rows[-1][0] if more else None)
+        if more:
+            self._db.page_ahead("patients_from", (cursor.first,))
+        else:
+            self._db.pages_end()
         return _page(rows, cursor, more=more, complete=not more, living=True)
 
     def _changes(self, held: Cursor, highest: str | None, top: str, now: ServerTime) -> Page:

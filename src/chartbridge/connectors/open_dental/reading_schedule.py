@@ -31,7 +31,7 @@ from chartbridge.connectors.open_dental.database import (
     server_time,
 )
 from chartbridge.connectors.open_dental.feed import Feed, FeedNews
-from chartbridge.connectors.open_dental.statements import PAGE
+from chartbridge.connectors.open_dental.statements import FIRST_PAGE
 from chartbridge.connectors.open_dental.words import DELETED_ACTIONS
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.reading import BadRow, Gone, Page, Record, Stream
@@ -143,10 +143,13 @@ class ScheduleReader:
     def _first_read(self, stream: Stream, held: Cursor) -> Page:
         """From 90 days back to 18 months ahead, some hundred at a time, in the order of time."""
         begin, end = held.first or "", self._scope_end(held)
-        rows: Sequence[Texts] = self._db.rows("appointments_from", (begin, end))
+        rows: Sequence[Texts] = self._db.page("appointments_from", (begin, end))
         following: str | None = None
-        if len(rows) >= PAGE:
+        if len(rows) >= FIRST_PAGE:
             rows, following = self._whole_moments(rows)
+            self._db.page_ahead("appointments_from", (following, end))
+        else:
+            self._db.pages_end()
         found = _Found(rows=len(rows))
         self._decode(stream, rows, found)
         return self._page(

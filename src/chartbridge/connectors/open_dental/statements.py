@@ -21,8 +21,10 @@ from chartbridge.connectors.open_dental.codec_lists import (
     OPERATORY_FIELDS,
     PROVIDER_FIELDS,
 )
+from chartbridge.transport.read_ahead import packing
 
 PAGE = 500
+FIRST_PAGE = 2000
 DOCUMENT_PAGE = 200  # on MyISAM a row with its blobs is read whole
 SCAN = 2000
 
@@ -93,7 +95,7 @@ STATEMENTS: dict[str, str] = {
     "appointments_by_key": f"SELECT {{appointment}}, {_CRC} FROM appointment WHERE AptNum IN ({{keys}})",
     "appointments_from": (
         "SELECT {appointment} FROM appointment {by_time} WHERE AptDateTime >= %s AND AptDateTime < %s "
-        "ORDER BY AptDateTime LIMIT 500"
+        f"ORDER BY AptDateTime LIMIT {FIRST_PAGE}"
     ),
     "appointments_at": "SELECT {appointment} FROM appointment WHERE AptDateTime = %s",
     "scan_appointments": (
@@ -108,6 +110,7 @@ STATEMENTS: dict[str, str] = {
         "WHERE AptDateTime >= %s AND AptDateTime < %s) AS today JOIN patient ON patient.PatNum = today.Visitor"
     ),
     "patients_after": "SELECT {patient} FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT 500",
+    "patients_from": f"SELECT {{patient}} FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT {FIRST_PAGE}",
     "patients_by_key": "SELECT {patient} FROM patient WHERE PatNum IN ({keys})",
     "patient_keys_after": "SELECT PatNum FROM patient WHERE PatNum > %s ORDER BY PatNum LIMIT 500",
     "visitors_of_day": "SELECT DISTINCT PatNum FROM appointment WHERE AptDateTime >= %s AND AptDateTime < %s",
@@ -174,6 +177,8 @@ FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log": ("securitylog", LOG_FIELDS),
     "commlog": ("commlog", COMMLOG_FIELDS),
 }
+# of the first read: by which names of FIELDS, and in the order of which column
+PACKED = {"patients_from": ("patient", "PatNum"), "appointments_from": ("appointment", "AptDateTime")}
 # what each ability is read from, by the names of FIELDS; commands are looked for there
 READ_FROM: dict[str, tuple[str, ...]] = {
     "appointment_status": ("appointment", "history"),
@@ -208,13 +213,14 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The statements for these tables. `indexes` is (table, first column) → name of an index."""
-    parts = {
-        name: ", ".join(
+    columns_of = {
+        name: [
             f"{table}.{field}" if field.lower() in columns.get(table, frozenset()) else "''"
             for field in fields
-        )
+        ]
         for name, (table, fields) in FIELDS.items()
     }
+    parts = {name: ", ".join(named) for name, named in columns_of.items()}
     if "note" in columns.get(
         "document", frozenset()
     ):  # of what the API was handed, the kind of file stands there
@@ -234,6 +240,11 @@ def compiled(columns: Mapping[str, frozenset[str]], indexes: Mapping[tuple[str, 
     parts["tables"] = ", ".join(f"'{table}'" for table in TABLES)
     absent = {name: "{" + name + "}" for name in ("keys", "names")}
     made = {name: text.format(**parts, **absent) for name, text in STATEMENTS.items()}
+    for name, (fields, order) in PACKED.items():
+        named = ", ".join(f"{each} AS c{at}" for at, each in enumerate(columns_of[fields]))
+        columns_named = [f"c{at}" for at in range(len(columns_of[fields]))]
+        text = STATEMENTS[name].format(**{**parts, fields: named}, **absent)
+        made[f"{name}_packed"] = packing(text, columns_named, f"c{FIELDS[fields][1].index(order)}")
     # the same checks without a look at whether an update runs, see `Database.check`
     soon = {f"{name}_soon": text.replace(_UPDATING, "''") for name, text in made.items() if name in CHECKS}
     return made | soon
