@@ -30,17 +30,19 @@ class Due:
 
 def due(hours: Mapping[str, Mapping[int, int]], now: datetime) -> list[Due]:
     """Return what is due of `hours`, by job and practice the hour from which on it is: today's, once, not yet done."""
+    wanted: list[Due] = []
     practices = dict(Practice.objects.values_list("id", "time_zone"))
-    found: list[Due] = []
+    local = {zone: now.astimezone(ZoneInfo(zone)) for zone in set(practices.values())}
     for job, of_practice in hours.items():
         for practice_id, hour in of_practice.items():
-            local = now.astimezone(ZoneInfo(practices[practice_id])) if practice_id in practices else None
-            if local is None or local.hour < hour:
-                continue
-            row = DailyRun.objects.filter(practice_id=practice_id, job=job, day=local.date()).first()
-            if row is None or (row.done_at is None and row.not_before <= now):
-                found.append(Due(practice_id=practice_id, job=job, day=local.date()))
-    return found
+            here = local[practices[practice_id]] if practice_id in practices else None
+            if here is not None and here.hour >= hour:
+                wanted.append(Due(practice_id=practice_id, job=job, day=here.date()))
+    # one question for all practices: this is asked every few seconds
+    begun = DailyRun.objects.filter(day__in={each.day for each in wanted}, job__in=hours)
+    rest = begun.exclude(done_at=None, not_before__lte=now).values_list("practice_id", "job", "day")
+    held = set(rest)
+    return [each for each in wanted if (each.practice_id, each.job, each.day) not in held]
 
 
 def begin(job: Due, now: datetime) -> bool:
