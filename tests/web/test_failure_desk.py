@@ -38,7 +38,7 @@ NOTE, TEXT = ActivityKind.PATIENT_NOTE, ActivityKind.OUTGOING_TEXT
 FINE = {
     "", "dismissed", "superseded", "patient_named", "reopened", "looking", "text_changed", "undone",
     "not_undone",
-    "waiting_for_import",
+    "imported",
 }  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -155,3 +157,43 @@ def test_pages_go_on(day: Day, desk: Client) -> None:
     assert (len(shown(first)), len(shown(second))) == (50, 10)
     assert not set(shown(first)) & set(shown(second))
     assert "page=2" in first
+
+
+def test_documents_are_ticked_off_as_imported_one_or_all_and_that_is_undone(day: Day, desk: Client) -> None:
+    def kept() -> list[tuple[str, str]]:
+        return list(Writeback.objects.order_by("pk").values_list("seen", "reason_code"))
+
+    waits = ("owed", "waiting_for_import")
+    for n in range(3):
+        a_writeback(
+            day, an_activity(day, "11", ActivityKind.ACCOUNT_STATEMENT, f"Statement {n}"), Delivery.TAKEN,
+            command="add_document", reason_code="waiting_for_import", reason="It waits.",
+        )  # fmt: skip
+    html = desk.get("/writebacks/?show=waiting").content.decode()
+    assert html.count("It is imported") == 3
+    assert "All 3 are imported" in html
+    assert html.count("Not imported yet") == 3
+    first = Writeback.objects.order_by("pk")[0]
+    html = desk.post(
+        "/writebacks/act/", {"do": "imported", "id": first.pk, "show": "waiting"}
+    ).content.decode()
+    assert "Ticked off as imported." in html
+    assert kept() == [("seen", "imported"), waits, waits]
+    html = desk.post("/writebacks/act/", {"do": "imported_alike", "show": "waiting"}).content.decode()
+    assert "2 ticked off as imported." in html
+    assert kept() == [("seen", "imported")] * 3
+    undo = re.search(r'hx-vals="([^"]*)"[^>]*data-undo', html)
+    assert undo
+    html = desk.post("/writebacks/act/", json.loads(unescape(undo[1]))).content.decode()
+    assert "2 wait to be imported again." in html
+    assert kept() == [("seen", "imported"), waits, waits]
+
+
+def test_who_may_only_read_ticks_nothing_off(day: Day, sign_in: SignIn) -> None:
+    row = a_writeback(
+        day, an_activity(day, "11", ActivityKind.ACCOUNT_STATEMENT, "x"), Delivery.TAKEN,
+        command="add_document", reason_code="waiting_for_import", reason="It waits.",
+    )  # fmt: skip
+    reader = sign_in(Role.READ_ONLY)
+    assert "It is imported" not in reader.get("/writebacks/?show=waiting").content.decode()
+    assert reader.post("/writebacks/act/", {"do": "imported", "id": row.pk}).status_code == 403

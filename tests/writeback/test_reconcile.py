@@ -13,9 +13,11 @@ from chartbridge.pms.commands import AddNote, Command, Finds, Receipt, Sought
 from chartbridge.pms.errors import Unavailable, Unreadable
 from chartbridge.pms.manifest import SearchClaim
 from chartbridge.pms.registry import install
-from chartbridge.store import ledger, reconciliations
+from chartbridge.store import deliveries, ledger, reconciliations
+from chartbridge.store.database import writing
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import (
+    ActivityFile,
     Delivery,
     FindingKind,
     Reconciliation,
@@ -24,6 +26,7 @@ from chartbridge.store.models import (
     Writeback,
 )
 from chartbridge.writeback import correcting, mend, reconcile
+from chartbridge.writeback.enqueue import enqueue_activity
 from tests.writeback.conftest import NOON, Office
 from tests.writeback.scripted_pms import ScriptedConnector, scripted_registry
 
@@ -414,3 +417,35 @@ def test_once_a_person_says_that_it_is_somebody_else_it_is_missing_in_its_own_ch
     assert found(look(office)) == []
     first.refresh_from_db()
     assert first.seen == Seen.MISSING
+
+
+def test_a_document_that_was_ticked_off_by_hand_is_not_called_missing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def laid_ready(self: ScriptedConnector, command: Command) -> Receipt:
+        return Receipt(record="folder 1", patient_key=command.patient_key, handed_over=True)
+
+    monkeypatch.setattr(ScriptedConnector, "write", laid_ready)
+    activity = office.told(ActivityKind.ACCOUNT_STATEMENT)
+    ActivityFile.objects.create(
+        activity=activity, name="s.pdf", media_type="application/pdf", content=b"%PDF"
+    )
+    with writing():
+        [row] = enqueue_activity(activity, "mary@example.com")
+    office.deliver()
+    row.refresh_from_db()
+    assert (row.delivery, row.reason_code) == (Delivery.TAKEN, "waiting_for_import")
+    assert found(look(office)) == []
+    assert mend.imported(office.practice.pk, [row.pk], "mary@example.com", clock=office.clock) == 1
+    row.refresh_from_db()
+    assert (row.seen, row.reason_code) == (Seen.SEEN, "imported")
+    run = look(office)
+    assert (found(run), run.looked) == ([], 0)
+    assert deliveries.shown(office.connection.pk, limit=5) == [], "the PMS itself has shown nothing"
+    row.refresh_from_db()
+    assert row.seen == Seen.SEEN
+    assert mend.not_imported(office.practice.pk, [row.pk], "mary@example.com", clock=office.clock) == 1
+    row.refresh_from_db()
+    assert (row.seen, row.reason_code, row.seen_at) == (Seen.OWED, "waiting_for_import", None)
+    assert mend.not_imported(office.practice.pk, [row.pk], "mary@example.com", clock=office.clock) == 0
+    assert ledger.verify(office.practice.pk).whole

@@ -55,6 +55,7 @@ def test_what_is_done_or_retracted_stays_so() -> None:
     after = {key for key in TABLE if key[0] in (DONE, RETRACTED)}
     assert after == {
         (DONE, Event.VANISH),  # it is no longer in the chart
+        (DONE, Event.UNTICK),  # it was a person who said so, and takes it back
         (RETRACTED, Event.REOPEN),  # a person takes up again what never was sent
     }
 

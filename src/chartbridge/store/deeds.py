@@ -9,7 +9,7 @@ from django.db.models import Min
 from chartbridge.store.models import User, WritebackEvent
 
 OURS = "chartbridge"
-_BY_PEOPLE = ("queue", "retry", "look", "dismiss", "reopen")
+_BY_PEOPLE = ("queue", "retry", "look", "dismiss", "reopen", "see", "untick")
 
 
 def latest_deeds(writeback_ids: Sequence[int]) -> dict[int, WritebackEvent]:

@@ -148,10 +148,10 @@ def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
 
 
 def shown(connection_id: int, *, limit: int, before: int | None = None) -> list[Row]:
-    """Return notes and documents that were seen in the chart, newest first."""
+    """Return notes and documents that were read back from the chart, newest first."""
     rows = Writeback.objects.filter(
         connection_id=connection_id, delivery=Delivery.TAKEN, seen=Seen.SEEN
-    ).exclude(marker="")
+    ).exclude(Q(marker="") | Q(reason_code="imported"))
     rows = rows.filter(command__in=(CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT))
     if before is not None:
         rows = rows.filter(pk__lt=before)

@@ -190,8 +190,11 @@ def _of_day(practice_id: int, day: date) -> QuerySet[Writeback]:
     came_in = Q(created_at__gte=begin, created_at__lt=end)
     written = Q(taken_at__gte=begin, taken_at__lt=end)
     waits_for_import = Q(delivery=Delivery.TAKEN, seen=Seen.OWED, reason_code="waiting_for_import")
+    ticked_off = Q(
+        delivery=Delivery.TAKEN, reason_code="imported"
+    )  # where that put it, only the person knows
     return (
         Writeback.objects.filter(came_in | written, practice_id=practice_id, command__in=PROVEN)
         .exclude(delivery__in=[Delivery.SKIPPED, Delivery.RETRACTED])
-        .exclude(waits_for_import)
+        .exclude(waits_for_import | ticked_off)
     )

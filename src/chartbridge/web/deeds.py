@@ -26,6 +26,8 @@ _PERSON: dict[str, str | Promise] = {
     Event.DISMISS: gettext_lazy("%(who)s dismissed it"),
     Event.REOPEN: gettext_lazy("%(who)s took it up again"),
     Event.SUPERSEDE: gettext_lazy("%(who)s replaced it"),
+    Event.SEE: gettext_lazy("%(who)s ticked it off as imported"),
+    Event.UNTICK: gettext_lazy("%(who)s took that back"),
 }
 _MOVES: dict[str, str | Promise] = {
     Event.QUEUE: gettext_lazy("May be sent"),

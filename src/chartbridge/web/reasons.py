@@ -204,6 +204,7 @@ REASONS: dict[str, Reason] = {
     ),
     "who_is_this": Reason(title=_("Who is this?")),
     "unknown_number": Reason(title=_("Nobody has this number")),
+    "waiting_for_import": Reason(title=_("Waiting to be imported")),
     "cannot_look": Reason(title=_("It could not be looked up"), again=_LOOK),
 }
 _OTHER = Reason(title=_("Other reasons"), again=_TRY)

@@ -17,6 +17,7 @@ from chartbridge.domain.text import html_to_text
 from chartbridge.store.models import Activity, Delivery, Seen, Writeback
 from chartbridge.web.reasons import Again, Fix, fix_of, reason_of
 from chartbridge.writeback.mend import can_be_taken_up_again
+from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 
@@ -41,6 +42,7 @@ class Shown:
     again: Again | None
     can_dismiss: bool
     can_reopen: bool
+    can_tick_off: bool
 
     @property
     def waits(self) -> bool:
@@ -83,6 +85,7 @@ STATES: dict[tuple[str, str], State] = {
     (Delivery.TAKEN, Seen.SEEN): State(word=_("In chart"), icon="check", tone="ok"),
     (Delivery.TAKEN, Seen.MISSING): State(word=_("Missing in chart"), icon="circle-x", tone="bad"),
 }
+_TO_IMPORT = State(word=_("Not imported yet"), icon="clock", tone="wait")
 ICONS: dict[tuple[Medium, Direction], str] = {
     (Medium.TEXT, Direction.OUTGOING): "message-square-text",
     (Medium.TEXT, Direction.INCOMING): "message-square-reply",
@@ -100,15 +103,19 @@ _CAN_RETRY = frozenset({Delivery.PARKED, Delivery.REFUSED})
 def shown(row: Writeback) -> Shown:
     """A writeback as pages show it."""
     missing = row.delivery == Delivery.TAKEN and row.seen == Seen.MISSING
+    to_import = row.delivery == Delivery.TAKEN and row.reason_code == WAITING_FOR_IMPORT
     return Shown(
         row=row,
         label=kind_label(row.kind),
-        state=STATES.get((row.delivery, row.seen if row.delivery == Delivery.TAKEN else ""), _plain(row)),
+        state=_TO_IMPORT
+        if to_import
+        else STATES.get((row.delivery, row.seen if row.delivery == Delivery.TAKEN else ""), _plain(row)),
         receipt=row.record if row.delivery == Delivery.TAKEN else "",
         fix=fix_of(row.reason_code),
         again=reason_of(row.reason_code).again if missing or row.delivery in _CAN_RETRY else None,
         can_dismiss=missing or row.delivery in (*_CAN_RETRY, Delivery.HELD),
         can_reopen=can_be_taken_up_again(row),
+        can_tick_off=to_import,
     )
 
 

@@ -50,6 +50,7 @@ from chartbridge.web.reasons import Reason, Switch, fix_of, reason_of, title_of
 from chartbridge.web.showing import Shown, shown
 from chartbridge.web.toasts import Undo, with_toast
 from chartbridge.writeback import mend
+from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 PAGE = 50
@@ -221,8 +222,12 @@ def _dismissed(request: StaffRequest, ids: Sequence[int]) -> _Said:
 def _undo(request: StaffRequest, ids: Sequence[int]) -> Undo | None:
     if len(ids) > MOST_UNDONE or not mend.all_can_be_taken_up_again(request.practice.pk, ids):
         return None
+    return _undoes(request, "reopen", ids)
+
+
+def _undoes(request: StaffRequest, do: str, ids: Sequence[int]) -> Undo:
     kept = {name: request.POST.get(name, "") for name in _FILTERS if request.POST.get(name)}
-    sends = kept | {"do": "reopen", "id": ",".join(str(each) for each in ids)}
+    sends = kept | {"do": do, "id": ",".join(str(each) for each in ids)}
     return Undo(url=reverse("writebacks-act"), sends=sends, target="#writebacks")
 
 
@@ -232,6 +237,37 @@ def _reopen(request: StaffRequest) -> _Said:
     if not n:
         return _("It can't be taken up again."), None
     return ngettext("It is back where it stood.", "%(n)d are back where they stood.", n) % {"n": n}, None
+
+
+def _imported(request: StaffRequest) -> _Said:
+    return _ticked_off(request, _ids(request))
+
+
+def _imported_alike(request: StaffRequest) -> _Said:
+    return _ticked_off(
+        request, ids_of(request.practice.pk, _to_import(request, request.POST), retryable=False)
+    )
+
+
+def _ticked_off(request: StaffRequest, ids: Sequence[int]) -> _Said:
+    n = mend.imported(request.practice.pk, ids, request.user.email)
+    audit(request, "writebacks.imported", count=n)
+    if not n:
+        return _("It does not wait to be imported any more."), None
+    said = ngettext("Ticked off as imported.", "%(n)d ticked off as imported.", n) % {"n": n}
+    return said, _undoes(request, "untick", ids)
+
+
+def _untick(request: StaffRequest) -> _Said:
+    n = mend.not_imported(request.practice.pk, _ids(request), request.user.email)
+    audit(request, "writebacks.unticked", count=n)
+    return ngettext("It waits to be imported again.", "%(n)d wait to be imported again.", n) % {"n": n}, None
+
+
+def _to_import(request: StaffRequest, asked: QueryDict) -> Filter:
+    """All that wait to be imported, of those that the filters leave on the page."""
+    wanted = _filter(asked, request.practice.time_zone)
+    return replace(wanted, show=Show.WAITING, reason=WAITING_FOR_IMPORT)
 
 
 def _assign(request: StaffRequest) -> _Said:
@@ -246,6 +282,9 @@ _ACTIONS: dict[str, Callable[[StaffRequest], _Said]] = {
     "dismiss_alike": _dismiss_alike,
     "reopen": _reopen,
     "assign": _assign,
+    "imported": _imported,
+    "imported_alike": _imported_alike,
+    "untick": _untick,
 }
 
 
@@ -290,7 +329,12 @@ def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
         "page": at,
         "earlier": at - 1,
         "later": at + 1 if len(found) > PAGE else 0,
+        "to_import": _to_import_count(request, asked) if wanted.show is Show.WAITING else 0,
     }
+
+
+def _to_import_count(request: StaffRequest, asked: QueryDict) -> int:
+    return len(ids_of(request.practice.pk, _to_import(request, asked), retryable=False))
 
 
 def _piles(practice_id: int, wanted: Filter, statuses: Mapping[str, str]) -> list[Pile]:

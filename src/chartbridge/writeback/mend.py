@@ -20,7 +20,7 @@ from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
-from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
+from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT, WAITING_FOR_IMPORT
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge
@@ -38,6 +38,7 @@ __all__ = [
     "free_after_setting",
     "imported",
     "may_be_taken",
+    "not_imported",
     "patients_changed",
     "rehearse",
     "reopen",
@@ -144,11 +145,43 @@ def imported(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock:
     with ledger.turn(practice_id):
         rows = deliveries.rows_of(practice_id, writeback_ids)
         changes = [
-            change(row, Event.SEE, fields={**CLEAR, "seen_at": now}, detail={"by": "person"})
+            change(
+                row,
+                Event.SEE,
+                fields={**CLEAR, "reason_code": IMPORTED, "reason": sentence(IMPORTED), "seen_at": now},
+            )
             for row in rows
             if row.reason_code == WAITING_FOR_IMPORT and allows(state_of(row), Event.SEE)
         ]
         return len(deliveries.apply(practice_id, changes, who=who, at=now))
+
+
+def not_imported(
+    practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None
+) -> int:
+    """Take that back: they wait for it, and are looked for, again. Returns how many had been ticked off."""
+    now = (clock or SystemClock()).now()
+    with ledger.turn(practice_id):
+        rows = [row for row in deliveries.rows_of(practice_id, writeback_ids) if row.reason_code == IMPORTED]
+        pms = {row.connection_id: read_desk(row.connection_id).pms for row in rows if row.connection_id}
+        changes = [
+            change(
+                row,
+                Event.UNTICK,
+                fields={
+                    **CLEAR,
+                    "reason_code": WAITING_FOR_IMPORT,
+                    "reason": sentence(WAITING_FOR_IMPORT, pms=pms.get(row.connection_id or 0, "")),
+                    "seen_at": None,
+                    "due_at": now + LOOK_FOR_IMPORT,
+                },
+            )
+            for row in rows
+        ]
+        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        for connection_id in pms:
+            wake(connection_id, Lane.WRITE)
+        return len(done)
 
 
 def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: Clock | None = None) -> int:

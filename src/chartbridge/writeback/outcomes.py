@@ -35,7 +35,7 @@ from chartbridge.writeback.states import Event
 
 MISSING_AFTER = timedelta(seconds=120)
 MOST_RESTARTS = 2
-WAITING_FOR_IMPORT = "waiting_for_import"
+WAITING_FOR_IMPORT, IMPORTED = "waiting_for_import", "imported"
 LOOK_FOR_IMPORT = timedelta(minutes=2)
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}
 

@@ -70,6 +70,7 @@ SENTENCES: Final[dict[str, str]] = {
         "again or dismiss this."
     ),
     "waiting_for_import": "It waits to be imported into {pms}. Tick it off when that is done.",
+    "imported": "A person ticked it off as imported.",
     "undone": "It was taken back before it was written.",
     "not_undone": "The undoing was taken back before this was sent.",
     "status_moved_on": "{pms} took this status, and shows another one by now.",

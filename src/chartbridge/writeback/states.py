@@ -31,6 +31,7 @@ class Event(StrEnum):
     )
     ABSENT = "absent"  # looked after a lost answer: it provably is not
     SEE = "see"  # read back
+    UNTICK = "untick"  # a person takes back that he ticked it off as imported
     MISS = "miss"  # taken, and still not to be found
     VANISH = "vanish"  # it was read back, and a later look does not find it any more
     RETRY = "retry"  # a person or a mended setting sends it again: it can't have been taken
@@ -115,6 +116,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (TAKEN, _E.MISS): MISSING,
     (TAKEN, _E.PARK): PARKED,
     (DONE, _E.VANISH): MISSING,
+    (DONE, _E.UNTICK): TAKEN,
     (MISSING, _E.SEE): DONE,
     (MISSING, _E.LOOK): UNCERTAIN,
     (MISSING, _E.DISMISS): RETRACTED,
