@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -107,15 +108,56 @@ def test_a_retry_after_is_kept(office: Office) -> None:
 def test_a_lost_answer_is_looked_up_after_the_servers_limit_and_adopted(office: Office) -> None:
     office.enqueue()
     office.pms.after = lose_answer
-    office.deliver()
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
     assert office.only().delivery == Delivery.UNCERTAIN
     office.clock.advance(64)
-    office.deliver()
+    office.deliver(deliverer)
     assert office.pms.looks == 0
     office.clock.advance(2)
-    office.deliver()
+    office.deliver(deliverer)
     assert (office.only().delivery, office.only().seen, office.pms.writes) == (Delivery.TAKEN, Seen.SEEN, 1)
     office.check()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_jumps_ahead_cuts_no_wait_short(office: Office, restarted: bool) -> None:
+    """The lost request may land for 65 s that are really lived through, whatever the wall clock is set to."""
+    office.enqueue()
+
+    def slow(command: Command) -> None:
+        office.pms.late.append(lambda: office.pms.store(command) and None)
+        lose_answer(command)
+
+    office.pms.before = slow
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    office.pms.before = lambda _: None
+    if restarted:
+        office.clock.advance(30)
+        deliverer = office.deliverer()
+    office.clock.jump(office.clock.now() + timedelta(hours=1))
+    office.clock.advance(60)
+    office.deliver(deliverer)
+    assert (office.pms.looks, office.pms.writes) == (0, 1)
+    office.pms.land_late()
+    office.settle(deliverer=deliverer)
+    assert office.pms.markers() == [office.only().marker]
+    office.check()
+
+
+def test_a_clock_that_jumps_ahead_calls_nothing_missing_that_may_still_appear(office: Office) -> None:
+    office.enqueue()
+    office.pms.shows = False
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    office.clock.jump(office.clock.now() + timedelta(hours=1))
+    office.clock.advance(60)
+    office.deliver(deliverer)
+    assert (office.only().delivery, office.only().seen) == (Delivery.TAKEN, Seen.OWED)
+    office.pms.shows = True
+    office.settle(deliverer=deliverer)
+    assert office.only().seen == Seen.SEEN
 
 
 def test_a_lost_request_is_sent_again_only_after_a_look(office: Office) -> None:

@@ -96,12 +96,14 @@ def test_what_is_skipped_or_only_on_its_way_is_not_told(office: Office) -> None:
 
 
 def test_a_note_that_does_not_appear_is_told_as_failed_and_when_it_does_as_done(office: Office) -> None:
+    deliverer = office.deliverer()
     office.enqueue()
-    office.deliver()
+    office.deliver(deliverer)
     WebhookMessage.objects.all().delete()
     Writeback.objects.update(seen="owed", taken_at=office.clock.now() - timedelta(hours=1), due_at=NOON)
     kept, office.pms.records[:] = list(office.pms.records), []
-    office.deliver()
+    office.clock.advance(121)
+    office.deliver(deliverer)
     assert kinds() == ["writeback.failed"]
     assert told()[0][1]["seen"] == "missing"
     office.pms.records[:] = kept

@@ -232,13 +232,15 @@ class Deliverer:
 
     def _take_over(self, desk: Desk, moves: Moving, now: datetime) -> None:
         """With the lease comes what an ended deliverer left behind; and patients who have come are written to."""
-        moves.apply([left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)])
+        left = [left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)]
+        self._looker.moved(moves.apply(left))
         self._claimer.free_arrived(desk, moves, now)
 
     def _keep(self, turn: _Turn, moves: Moving, now: datetime) -> None:
         desk, finished = turn.desk, turn.finished
         turn.finished = []
         done = moves.apply([each for outcome in finished for each in outcome.changes])
+        self._looker.moved(done)
         taken = sum(1 for each in done if each.move == Event.TAKE)
         if taken:
             turn.answered = True

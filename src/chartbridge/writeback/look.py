@@ -15,13 +15,22 @@ from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
 from chartbridge.store import deliveries, ledger
+from chartbridge.store.database import writing
 from chartbridge.store.deliveries import Change, Row
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery
+from chartbridge.writeback import outcomes
 from chartbridge.writeback.commands import command_of
-from chartbridge.writeback.outcomes import after_look, after_read_back, next_look, not_understood
+from chartbridge.writeback.lived import Lived
+from chartbridge.writeback.outcomes import (
+    after_look,
+    after_read_back,
+    next_look,
+    not_understood,
+)
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.settling import Settling
+from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
 AT_ONCE = 500
@@ -45,6 +54,12 @@ class Looker:
         self._step = at_step
         self._settling = Settling(clock)
         self._waits: dict[int, _Wait] = {}
+        self._lived = Lived(clock)
+
+    def moved(self, changes: Sequence[Change]) -> None:
+        """Take notice of what was sent just now: from here on its time is counted."""
+        begun = (Event.TAKE, Event.LOSE, Event.RESTART)
+        self._lived.begin(each.row.id for each in changes if each.move in begun)
 
     def not_before(self, connection_id: int, at: datetime) -> datetime:
         """Return the later of `at` and the moment until which looking is to wait."""
@@ -57,7 +72,8 @@ class Looker:
         if self.not_before(desk.connection_id, now) > now:
             return
         while rows := self._settled(desk.connection_id):
-            if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
+            ripe = self._ripe(desk, rows, now)
+            if (ripe and not self._look_for(connector, desk, ripe)) or len(rows) < AT_ONCE:
                 break
         while rows := deliveries.owed_due(desk.connection_id, now, AT_ONCE):
             if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
@@ -72,6 +88,17 @@ class Looker:
         self._settling.note(connection_id)
         ids = self._settling.settled(connection_id)[:AT_ONCE]
         return deliveries.uncertain_among(connection_id, ids) if ids else []
+
+    def _ripe(self, desk: Desk, rows: Sequence[Row], now: datetime) -> list[Row]:
+        """Without what an earlier process sent so lately that it may still land, whatever the clock was set to between:
+        that waits for as long as this process has not lived through yet."""
+        lacks = {row.id: outcomes.settle_time(desk, row) - self._lived.since(row.id) for row in rows}
+        early = {pk: lack for pk, lack in lacks.items() if lack > timedelta()}
+        if early:
+            with writing():
+                for pk, lack in early.items():
+                    deliveries.look_again([pk], now + lack)
+        return [row for row in rows if row.id not in early]
 
     def _look_for(self, connector: Connector, desk: Desk, rows: Sequence[Row]) -> bool:
         """Look for rows of one kind of standing and keep what follows. False where the PMS can't be asked."""
@@ -94,11 +121,20 @@ class Looker:
         with ledger.turn(desk.practice_id):
             changes: list[Change] = []
             for row, answer in zip(rows, found, strict=True):
-                follows = _follows(row, desk, answer, now, restarts.get(row.id, 0))
+                follows = self._follows(row, desk, answer, now, restarts.get(row.id, 0))
                 changes += follows
                 if not follows:
                     deliveries.look_again([row.id], next_look(row, now))
             deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+
+    def _follows(
+        self, row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, restarts: int
+    ) -> tuple[Change, ...]:
+        if isinstance(answer, Exception):
+            return (not_understood(row, answer),)
+        if row.delivery == Delivery.UNCERTAIN:
+            return after_look(row, desk, answer, now, restarts)
+        return after_read_back(row, desk, answer, now, self._lived.since(row.id))
 
     def _wait(self, desk: Desk, rows: Sequence[Row], error: PmsError) -> None:
         earlier = self._waits.get(desk.connection_id)
@@ -127,13 +163,3 @@ def _ask_one(connector: Connector, command: Command) -> Receipt | Exception | No
         raise
     except Exception as error:  # judged by its class
         return error
-
-
-def _follows(
-    row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, restarts: int
-) -> tuple[Change, ...]:
-    if isinstance(answer, Exception):
-        return (not_understood(row, answer),)
-    if row.delivery == Delivery.UNCERTAIN:
-        return after_look(row, desk, answer, now, restarts)
-    return after_read_back(row, desk, answer, now)

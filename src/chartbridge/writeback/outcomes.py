@@ -115,13 +115,16 @@ def after_look(
     return (change(row, Event.ABSENT, fields={**CLEAR, "sending_at": None}),)
 
 
-def after_read_back(row: Row, desk: Desk, found: Receipt | None, now: datetime) -> tuple[Change, ...]:
-    """Return what follows from reading a taken write back; nothing while it may still appear."""
+def after_read_back(
+    row: Row, desk: Desk, found: Receipt | None, now: datetime, lived: timedelta
+) -> tuple[Change, ...]:
+    """Return what follows from reading a taken write back; nothing while it may still appear. `lived` is how long ago
+    it was taken, at the least, whatever the wall clock says."""
     if found is not None and not found.handed_over:
         return (_shown(row, desk, found, now, Event.SEE),)
     if row.reason_code == WAITING_FOR_IMPORT:
         return ()  # until it shows in the index, or a person ticks it off
-    if now - (row.taken_at or now) < MISSING_AFTER:
+    if min(lived, now - (row.taken_at or now)) < MISSING_AFTER:
         return ()
     code = "status_moved_on" if row.kind == APPOINTMENT_STATUS else "missing"
     fields = {"reason_code": code, "reason": sentence(code, pms=desk.pms)}
