@@ -112,7 +112,7 @@ def test_note_types_are_chosen_for_each_kind_and_only_those_are_sent(day: Day, m
     answer = manager.post(
         "/writebacks/fix/", {"code": "note_type_gone", "type-outgoing_text": "72", "type-patient_note": ""}
     )
-    assert "1 is on its way" in answer.content.decode()
+    assert "Saved. 1 goes on, 2 still wait: " in answer.content.decode()
     assert where(texts) == [Delivery.QUEUED]
     assert where(notes) == [Delivery.PARKED] * 2
     setting = NoteSetting.objects.get(kind=TEXT)

@@ -124,6 +124,27 @@ def test_all_alike_are_mended_with_one_press(day: Day, desk: Client) -> None:
     assert Writeback.objects.filter(corrects__isnull=False).count() == 2
 
 
+def test_what_does_not_go_on_stays_open_and_is_counted_with_its_reason(day: Day, desk: Client) -> None:
+    run = a_run(day, *[FindingKind.MISSING] * 3, FindingKind.TWICE)
+    rows = [each.writeback for each in run.findings.order_by("pk")]
+    Writeback.objects.update(seen=Seen.MISSING, reason_code="gone_since", reason="It is gone.")
+    MirrorPatient.objects.filter(key="13").update(status="deleted")
+    Writeback.objects.filter(pk=rows[1].pk).update(
+        delivery=Delivery.PARKED, seen=Seen.OWED, patient_key="13", reason_code="patient_deleted",
+        reason="Patient 13 is deleted.", attempts=0,
+    )  # fmt: skip
+    html = desk.post(
+        "/writebacks/reconciliation/decide/", {"do": "mend", "alike": FindingKind.MISSING}
+    ).content.decode()
+    assert "2 go on, 1 still waits: Patient 13 is deleted." in html
+    assert [each.decision for each in run.findings.order_by("pk")] == ["mended", "", "mended", ""]
+    html = desk.post(
+        "/writebacks/reconciliation/decide/", {"do": "mend", "alike": FindingKind.TWICE}
+    ).content.decode()
+    assert "Nothing was sent: Patient 13 is deleted" in html, "its correction waits for a person"
+    assert run.findings.filter(decision="mended").count() == 2
+
+
 def test_a_merge_is_told_and_offers_no_correction(day: Day, desk: Client) -> None:
     run = a_run(day, FindingKind.MERGED)
     run.findings.update(decision="told", records=[["commlog 4711", "13"]])

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.store.models import Connection, Delivery, Practice, Role, Seen, Writeback
+from chartbridge.store.models import Connection, Delivery, MirrorPatient, Practice, Role, Seen, Writeback
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_writeback, an_activity
 
@@ -197,3 +197,17 @@ def test_who_may_only_read_ticks_nothing_off(day: Day, sign_in: SignIn) -> None:
     reader = sign_in(Role.READ_ONLY)
     assert "It is imported" not in reader.get("/writebacks/?show=waiting").content.decode()
     assert reader.post("/writebacks/act/", {"do": "imported", "id": row.pk}).status_code == 403
+
+
+def test_how_many_go_on_and_how_many_still_wait_is_said(day: Day, desk: Client) -> None:
+    rows = [
+        a_writeback(
+            day, an_activity(day, patient, NOTE, "x"), Delivery.REFUSED, reason_code="refused", reason="It said no.",
+            attempts=1,
+        )
+        for patient in ("11", "12", "13")
+    ]  # fmt: skip
+    MirrorPatient.objects.filter(key="13").update(status="deleted")
+    ids = ",".join(str(row.pk) for row in rows)
+    html = desk.post("/writebacks/act/", {"do": "retry", "id": ids}).content.decode()
+    assert "2 go on, 1 still waits: Patient 13 is deleted in Open Dental." in html

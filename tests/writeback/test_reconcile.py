@@ -298,8 +298,9 @@ def test_of_copies_one_always_stays(office: Office) -> None:
     finding = ReconciliationFinding.objects.create(
         run=run, writeback=first, kind=FindingKind.TWICE, records=[["note 1", "1"], ["note 77", ""]]
     )
-    assert correcting.correct_finding(finding, "mary@example.com", office.clock.now()) == 1
+    [number] = correcting.correct_finding(finding, "mary@example.com", office.clock.now())
     made = Writeback.objects.get(corrects=first)
+    assert number == made.pk
     assert (made.payload["correction"], made.patient_key) == ("note 77", "1")
 
 
@@ -376,7 +377,7 @@ def test_a_copy_elsewhere_beside_a_merge_is_corrected_and_the_merged_one_is_not(
     run = look(office)
     assert found(run) == [(first.pk, FindingKind.WRONG_PATIENT), (first.pk, FindingKind.MERGED)]
     wrong = ReconciliationFinding.objects.get(kind=FindingKind.WRONG_PATIENT)
-    assert correcting.correct_finding(wrong, "mary@example.com", office.clock.now()) == 1
+    assert len(correcting.correct_finding(wrong, "mary@example.com", office.clock.now())) == 1
     made = Writeback.objects.get(corrects=first)
     assert (made.payload["correction"], made.patient_key) == ("note 77", "3")
 
@@ -388,7 +389,7 @@ def test_a_second_copy_under_the_one_who_stayed_is_corrected_there_and_one_stays
     office.pms.records.append(replace(office.pms.records[0], number=77))
     assert found(look(office)) == [(first.pk, FindingKind.TWICE), (first.pk, FindingKind.MERGED)]
     twice = ReconciliationFinding.objects.get(kind=FindingKind.TWICE)
-    assert correcting.correct_finding(twice, "mary@example.com", office.clock.now()) == 1
+    assert len(correcting.correct_finding(twice, "mary@example.com", office.clock.now())) == 1
     made = Writeback.objects.get(corrects=first)
     assert (made.payload["correction"], made.patient_key) == ("note 77", "2")
 

@@ -63,6 +63,7 @@ _SHOWN = {
     Show.SKIPPED: Q(delivery=Delivery.SKIPPED),
     Show.ALL: Q(),
 }
+_AT_ONCE = 500
 _OLDEST_FIRST = (Show.ATTENTION, Show.WAITING)
 
 
@@ -100,6 +101,15 @@ def ids_of(practice_id: int, wanted: Filter, *, retryable: bool) -> list[int]:
     """The numbers of all that are listed, oldest first; only what can be tried again where that is asked."""
     rows = _matching(practice_id, wanted).order_by("id")
     return list((rows.filter(_CAN_RETRY) if retryable else rows).values_list("id", flat=True))
+
+
+def waiting_for_a_person(practice_id: int, ids: Sequence[int]) -> dict[int, str]:
+    """Which of these wait for a person, and why."""
+    found: dict[int, str] = {}
+    for at in range(0, len(ids), _AT_ONCE):
+        rows = Writeback.objects.filter(_NEEDS, practice_id=practice_id, pk__in=ids[at : at + _AT_ONCE])
+        found |= dict(rows.values_list("pk", "reason"))
+    return found
 
 
 def counts(practice_id: int) -> dict[Show, int]:

@@ -5,6 +5,7 @@ Must not be in it: what may be retried (writeback), how a group looks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from chartbridge.store.settings import (
     save_provider,
     save_writing_on,
 )
-from chartbridge.store.writebacks import kinds_of
+from chartbridge.store.writebacks import Filter, ids_of, kinds_of, waiting_for_a_person
 from chartbridge.web.access import StaffRequest
 from chartbridge.web.audit import audit
 from chartbridge.web.reasons import Fix, Pick, Switch
@@ -75,6 +76,19 @@ def pickers(connection: Connection | None, reason: str, fix: Fix | None) -> list
     ]
 
 
+def how_many_go_on(n: int, waits: Sequence[str], said: str) -> str:
+    """What is said once some go on: `said` where all do, and otherwise how many wait all the same, and why."""
+    if not waits:
+        return said
+    why = next((reason for reason, _times in Counter(waits).most_common() if reason), "")
+    why = why or _("the cause is still there.")
+    if not n:
+        return _("Nothing was sent: %(why)s") % {"why": why}
+    goes = ngettext("%(n)d goes on", "%(n)d go on", n) % {"n": n}
+    still = ngettext("%(n)d still waits", "%(n)d still wait", len(waits)) % {"n": len(waits)}
+    return _("%(goes)s, %(still)s: %(why)s") % {"goes": goes, "still": still, "why": why}
+
+
 def mend_cause(request: StaffRequest, connection: Connection, reason: str, fix: Fix) -> str:
     """Save what was chosen and free what waited; return what to say. Raises `NotMended`."""
     match fix.here:
@@ -90,10 +104,13 @@ def mend_cause(request: StaffRequest, connection: Connection, reason: str, fix: 
             audit(request, "connection.switched", on=True)
         case None:
             raise NotMended(_("This can't be mended here."))
+    stood = ids_of(connection.practice_id, Filter(reason=reason), retryable=False)
     freed = mend.free_after_setting(connection.pk, request.user.email)
     if not freed:
         return _("Saved. Nothing could be sent yet: another cause is still there.")
-    return ngettext("Saved. %(n)d is on its way.", "Saved. %(n)d are on their way.", freed) % {"n": freed}
+    waits = list(waiting_for_a_person(connection.practice_id, stood).values())
+    said = ngettext("%(n)d is on its way.", "%(n)d are on their way.", freed) % {"n": freed}
+    return f"{_('Saved.')} {how_many_go_on(freed, waits, said)}"
 
 
 def _save_provider(request: StaffRequest, connection: Connection) -> None:

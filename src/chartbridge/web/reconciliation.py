@@ -20,9 +20,10 @@ from django.views.decorators.http import require_GET, require_POST
 from chartbridge.domain.clock import SystemClock
 from chartbridge.store import reconciliations
 from chartbridge.store.models import FindingKind, Reconciliation, ReconciliationFinding, Role
-from chartbridge.store.writebacks import names_of
+from chartbridge.store.writebacks import names_of, waiting_for_a_person
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.mending import how_many_go_on
 from chartbridge.web.toasts import with_toast
 from chartbridge.writeback import correcting, mend, reconcile
 from chartbridge.writeback.rules import kind_label
@@ -154,12 +155,12 @@ def _decided(request: StaffRequest) -> tuple[str, bool]:
         return _("Kept as it is in the PMS."), False
     if any(each.kind in CONFIRMED for each in found) and not request.POST.get("sure"):
         return _("Look in the PMS first whether these are two people."), True
-    count = _mended(request, found, who, now)
-    audit(request, "reconciliation.mended", count=count)
-    if not count:
-        return _("Nothing was sent: it is on its way already, or the cause is still there."), True
-    reconciliations.decide([each.pk for each in found], "mended", who, now)
-    return ngettext("%(n)d is on its way.", "%(n)d are on their way.", count) % {"n": count}, False
+    waits = _mended(request, found, who, now)
+    gone = [each.pk for each in found if each.pk not in waits]
+    reconciliations.decide(gone, "mended", who, now)
+    audit(request, "reconciliation.mended", count=len(gone), waits=len(waits))
+    said = ngettext("%(n)d is on its way.", "%(n)d are on their way.", len(gone)) % {"n": len(gone)}
+    return how_many_go_on(len(gone), list(waits.values()), said), not gone
 
 
 def _chosen(request: StaffRequest) -> list[ReconciliationFinding]:
@@ -178,15 +179,23 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def _mended(request: StaffRequest, found: list[ReconciliationFinding], who: str, now: datetime) -> int:
+def _mended(
+    request: StaffRequest, found: list[ReconciliationFinding], who: str, now: datetime
+) -> dict[int, str]:
+    """Mend what can be mended. Returns which of them wait all the same, and why."""
     missing = [each.writeback_id for each in found if each.kind == FindingKind.MISSING]
-    count = mend.retry_many(request.practice.pk, missing, who)
+    mend.retry_many(request.practice.pk, missing, who)
+    made: dict[int, list[int]] = {each.pk: [] for each in found}
     for each in found:
-        if each.kind in (FindingKind.TWICE, FindingKind.WRONG_PATIENT, FindingKind.MAYBE_MERGED):
-            count += correcting.correct_finding(each, who, now)
+        if each.kind == FindingKind.MISSING:
+            made[each.pk] = [each.writeback_id]
+        elif each.kind in FIXES:
+            made[each.pk] = correcting.correct_finding(each, who, now)
         if each.kind == FindingKind.MAYBE_MERGED:
             reconcile.another_patient(each, who, SystemClock())
-    return count
+    stuck = waiting_for_a_person(request.practice.pk, [pk for numbers in made.values() for pk in numbers])
+    waits = {number: [stuck[pk] for pk in numbers if pk in stuck] for number, numbers in made.items()}
+    return {number: (why or [""])[0] for number, why in waits.items() if why or not made[number]}
 
 
 def _context(request: StaffRequest) -> dict[str, object]:

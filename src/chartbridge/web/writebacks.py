@@ -40,12 +40,13 @@ from chartbridge.store.writebacks import (
     listing,
     names_of,
     totals,
+    waiting_for_a_person,
 )
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.compose import intake
 from chartbridge.web.deeds import Deed, deeds_of, latest_of
-from chartbridge.web.mending import NotMended, Picker, mend_cause, pickers
+from chartbridge.web.mending import NotMended, Picker, how_many_go_on, mend_cause, pickers
 from chartbridge.web.reasons import Reason, Switch, fix_of, reason_of, title_of
 from chartbridge.web.showing import Shown, shown
 from chartbridge.web.toasts import Undo, with_toast
@@ -201,7 +202,8 @@ def _retried(request: StaffRequest, ids: Sequence[int]) -> _Said:
     audit(request, "writebacks.retried", count=n, reason=request.POST.get("code", ""))
     if not n:
         return _("Nothing was sent: the cause is still there, or it is on its way already."), None
-    return ngettext("%(n)d is on its way again.", "%(n)d are on their way again.", n) % {"n": n}, None
+    said = ngettext("%(n)d is on its way again.", "%(n)d are on their way again.", n) % {"n": n}
+    return how_many_go_on(n, list(waiting_for_a_person(request.practice.pk, ids).values()), said), None
 
 
 def _dismiss(request: StaffRequest) -> _Said:

@@ -57,11 +57,12 @@ def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> 
     return [row for row, _ in made]
 
 
-def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> int:
-    """Correct a finding: the second record, and what stands under another patient. Returns how many."""
+def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> list[int]:
+    """Correct a finding: the second record, and what stands under another patient. Returns the corrections' numbers,
+    also of those that were there already."""
     first = found.writeback
     if first.connection_id is None:
-        return 0
+        return []
     with ledger.turn(first.practice_id):
         [row] = deliveries.rows_of(first.practice_id, [first.pk])
         desk = read_desk(first.connection_id)
@@ -74,9 +75,10 @@ def correct_finding(found: ReconciliationFinding, who: str, now: datetime) -> in
                 record != stays if found.kind == FindingKind.TWICE else patient not in ("", first.patient_key)
             )
         ]
-        made = correct(desk, those, who, now)
+        correct(desk, those, who, now)
     wake(first.connection_id, Lane.WRITE)
-    return len(made)
+    made = bad_days.corrections_of([first.pk])
+    return [made[first.pk, each.record] for each in those if (first.pk, each.record) in made]
 
 
 def _correction(desk: Desk, each: ToCorrect, patient: bool | None, now: datetime) -> tuple[Writeback, Event]:
