@@ -5,10 +5,8 @@ Must not be in it: parsing the command line, how a look is done.
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -56,8 +54,8 @@ def export(practice_id: int, *, form: str, since: date | None, until: date | Non
     zone = ZoneInfo(Practice.objects.values_list("time_zone", flat=True).get(pk=practice_id))
     entries = ledger_export.entries(practice_id, since=_midnight(since, zone), until=_midnight(until, zone))
     with _opened(out) as file:
-        count = (_as_csv if form == "csv" else _as_json)(entries, file)
-    print(f"{count} entries.", file=sys.stderr)
+        count = sum(1 for line in ledger_export.lines(entries, form) if file.write(line))
+    print(f"{count - (form == 'csv')} entries.", file=sys.stderr)
     return 0
 
 
@@ -107,19 +105,3 @@ def _opened(out: Path | None) -> Iterator[TextIO]:
     else:
         with out.open("w", encoding="utf-8", newline="") as file:
             yield file
-
-
-def _as_csv(entries: Iterator[Mapping[str, object]], file: TextIO) -> int:
-    writer = csv.DictWriter(file, fieldnames=ledger_export.COLUMNS)
-    writer.writeheader()
-    count = 0
-    for count, entry in enumerate(entries, start=1):  # noqa: B007
-        writer.writerow({name: ledger_export.harmless(value) for name, value in entry.items()})
-    return count
-
-
-def _as_json(entries: Iterator[Mapping[str, object]], file: TextIO) -> int:
-    count = 0
-    for count, entry in enumerate(entries, start=1):  # noqa: B007
-        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-    return count

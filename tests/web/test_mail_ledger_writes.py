@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import json
+import tracemalloc
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.store import ledger
-from chartbridge.store.models import Delivery, MailSetting, Role, Seen, WritebackEvent
+from chartbridge.store.models import Delivery, MailSetting, Role, Seen, Writeback, WritebackEvent
 from tests.conftest import LiveHub
 from tests.servers.smtp import mail_server
 from tests.web.conftest import SignIn
@@ -54,8 +57,10 @@ def test_a_mail_setting_is_kept_and_its_password_never_shown(day: Day, sign_in: 
     manager.post("/settings/mail/save/", MAIL | {"password": "", "hour": "9"})
     row.refresh_from_db()
     assert (bytes(row.secrets), row.hour) == (sealed, 9)
-    manager.post("/settings/mail/save/", MAIL | {"password": "", "host": "mail.elsewhere.example"})
+    address = {"pages_address": "https://hub.example.com:8443/flow/?x=1"}
+    manager.post("/settings/mail/save/", MAIL | address | {"password": "", "host": "mail.elsewhere.example"})
     row.refresh_from_db()
+    assert row.pages_address == "https://hub.example.com:8443"
     assert not row.secrets, "a password goes to the server that it was entered for, and to no other"
 
 
@@ -65,6 +70,9 @@ def test_a_mail_setting_is_kept_and_its_password_never_shown(day: Day, sign_in: 
         ({"host": ""}, "enter the mail server"),
         ({"host": "not a host"}, "no server"),
         ({"port": "70000"}, "65535"),
+        ({"host": "mail.example.com"}, "for everybody to read"),
+        ({"pages_address": "javascript:alert(1)"}, "This is no address"),
+        ({"pages_address": "ftp://hub.example.com"}, "This is no address"),
         ({"recipients": "nobody"}, "no e-mail address"),
         ({"recipients": "\n".join(f"p{n}@example.com" for n in range(11))}, "At most 10"),
     ],
@@ -91,21 +99,70 @@ def test_a_test_mail_is_sent_and_a_failure_said(day: Day, sign_in: SignIn) -> No
 
 
 def test_the_front_desk_sees_neither_mail_nor_ledger(day: Day, desk: Client) -> None:
-    for address in ("/settings/mail/", "/settings/ledger/", "/settings/ledger/csv/"):
+    for address in ("/settings/mail/", "/settings/ledger/csv/"):
         assert desk.get(address).status_code == 403
+    assert desk.post("/settings/ledger/").status_code == 403
 
 
 def test_the_ledger_is_verified_and_downloaded(day: Day, sign_in: SignIn) -> None:
     manager = sign_in(Role.MANAGER)
     a_written_note(day)
-    assert "nothing was changed" in manager.get("/settings/ledger/").content.decode()
+    assert "Not verified yet." in manager.get("/settings/audit/").content.decode()
+    assert "nothing was changed" in manager.post("/settings/ledger/").content.decode()
     answer = manager.get("/settings/ledger/csv/")
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
     assert [row["move"] for row in rows] == ["queue", "claim", "take", "see"]
     assert "mornings" not in str(rows)
     assert manager.get("/settings/ledger/xml/").status_code == 404
+    lines = b"".join(manager.get("/settings/ledger/json/").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [json.loads(line)["hash"] for line in lines] == [row["hash"] for row in rows]
     WritebackEvent.objects.filter(pk=rows[1]["entry"]).update(who="somebody else")
-    assert f"Entry {rows[1]['entry']} was changed" in manager.get("/settings/ledger/").content.decode()
+    assert f"Entry {rows[1]['entry']} was changed" in manager.post("/settings/ledger/").content.decode()
+
+
+def test_the_hash_of_the_last_good_verification_is_kept_and_shows_what_is_cut_off(
+    day: Day, sign_in: SignIn
+) -> None:
+    manager = sign_in(Role.MANAGER)
+    a_written_note(day)
+    kept = ledger.last_hash(day.practice.pk)
+    manager.post("/settings/ledger/")
+    html = manager.get("/settings/audit/").content.decode()
+    assert kept in html
+    assert "by manager@example.com, 4 entries:" in html
+    assert "Nothing was cut off since" in manager.post("/settings/ledger/").content.decode()
+    WritebackEvent.objects.order_by("-pk")[:1].get().delete()
+    for _ in range(2):  # a look that found it broken is not what the next one compares with
+        html = manager.post("/settings/ledger/").content.decode()
+        assert "the ledger ends at entry" in html
+    assert "not whole" in html
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ledger_of_200000_entries_is_never_whole_in_memory(sign_in: SignIn, day: Day) -> None:
+    a_written_note(day)
+    row = Writeback.objects.get()
+    entry = ledger.Entry(writeback_id=row.pk, move="see", delivery="taken", seen="seen")
+    with ledger.turn(day.practice.pk):
+        ledger.append(day.practice.pk, [entry] * 200_000, who="mary@example.com", at=timezone.now())
+    client = AsyncClient()
+    client.cookies = sign_in(Role.MANAGER).cookies
+
+    async def taken() -> int:
+        answer = await client.get("/settings/ledger/csv/")
+        tracemalloc.start()
+        size = 0
+        async for piece in answer:
+            size += len(piece)
+        return size
+
+    try:
+        size = asyncio.run(taken())
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size > 40_000_000
+    assert most < 12_000_000
 
 
 def test_everything_written_to_a_chart_is_there_with_its_receipt(day: Day, desk: Client) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.urls import reverse
 
 from chartbridge.engine.daily import Daily, DailyJob
 from chartbridge.store import mailing
@@ -15,7 +17,7 @@ from chartbridge.transport.mail import NotSent
 from chartbridge.web.reasons import title_of
 from chartbridge.writeback import digest
 from tests.servers.process import free_port
-from tests.servers.smtp import MailServerAtWork, mail_server
+from tests.servers.smtp import MailServerAtWork, mail_server, make_certificate
 from tests.writeback.conftest import Office
 
 
@@ -136,3 +138,47 @@ def test_what_people_asked_for_and_fails_does_not_keep_the_days_jobs_from_being_
     at_work.start()
     assert looked.wait(60)
     assert at_work.stop(60)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_password_and_a_mail_go_over_an_encrypted_line_to_a_server_that_is_trusted(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    certificate = make_certificate(tmp_path / "server.pem")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with mail_server(certificate) as server:
+        server.password = "of the office"
+        set_up(office, server, security="starttls", user="hub", password="of the office")
+        if trusted:
+            digest.send_test(office.practice.pk, office.clock)
+            assert len(server.taken) == 1
+            assert server.encrypted == [True, True]
+        else:
+            with pytest.raises(NotSent, match="encrypted line"):
+                digest.send_test(office.practice.pk, office.clock)
+            assert (server.taken, server.encrypted) == ([], [])
+
+
+@pytest.mark.parametrize("host", ["mail.example.com", "192.0.2.7", "localhost.example.com"])
+def test_no_password_goes_over_an_open_line_to_another_machine(office: Office, host: str) -> None:
+    mailing.save(
+        office.practice.pk, on=True, host=host, port=25, security="none", user="hub", password="of the office",
+        sender="hub@example.com", recipients=["owner@example.com"], hour=8,
+    )  # fmt: skip
+    with pytest.raises(NotSent, match="for everybody to read"):
+        digest.send_test(office.practice.pk, office.clock)
+    assert "for everybody to read" in mailing.setting(office.practice.pk).error
+
+
+def test_the_mail_has_a_link_to_the_page_where_its_address_is_known(
+    office: Office, server: MailServerAtWork
+) -> None:
+    row = set_up(office, server, pages_address="https://hub.example.com")
+    office.enqueue(patient="4711-zebediah")
+    digest.send_daily(office.practice.pk, office.clock, title_of)
+    assert f"https://hub.example.com{reverse('writebacks')}" in server.taken[0]
+    row.pages_address = ""
+    row.save()
+    digest.send_daily(office.practice.pk, office.clock, title_of)
+    assert "https://" not in server.taken[1]

@@ -38,6 +38,7 @@ def save(
     sender: str,
     recipients: Sequence[str],
     hour: int,
+    pages_address: str = "",
 ) -> MailSetting:
     """Store it. `password` None keeps the present one, unless the server is another."""
     row = setting(practice_id)
@@ -45,6 +46,7 @@ def save(
         row.secrets = b""  # a password is for the server that it was entered for
     row.on, row.host, row.port, row.security, row.user = on, host, port, security, user
     row.sender, row.recipients, row.hour, row.error = sender, list(recipients), hour, ""
+    row.pages_address = pages_address
     if password is not None:
         row.secrets = seal({"password": password})
     row.save()

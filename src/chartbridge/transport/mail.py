@@ -6,11 +6,18 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
 
 TIMEOUT_S = 20
+
+
+OPEN_LINE = (
+    "Without encryption a user's password would go over the network for everybody to read. Choose STARTTLS or TLS, or "
+    "leave user and password empty."
+)
 
 
 class NotSent(Exception):
@@ -31,8 +38,18 @@ class MailServer:
         return f"MailServer({self.host}:{self.port})"
 
 
+def on_this_machine(host: str) -> bool:
+    """Whether a server's name or address is this machine's own, whatever the network says."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
 def send(server: MailServer, *, sender: str, recipients: Sequence[str], subject: str, body: str) -> None:
-    """Send one mail. Raises `NotSent`."""
+    """Send one mail. Raises `NotSent`. A password never goes over an open line to another machine."""
+    if server.password and server.security == "none" and not on_this_machine(server.host):
+        raise NotSent(OPEN_LINE)
     backend = EmailBackend(
         host=server.host,
         port=server.port,

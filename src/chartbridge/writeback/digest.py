@@ -16,6 +16,9 @@ from chartbridge.store.reconciliations import open_findings
 from chartbridge.store.writebacks import Filter, Show
 from chartbridge.transport.mail import NotSent, send
 
+WRITEBACKS = "/writebacks/"
+"""Where the page stands behind the pages' address; a test holds it current."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digest:
@@ -40,13 +43,15 @@ def compose(practice_id: int, now: datetime, title_of: Callable[[str], str]) -> 
         )
     n = total + found
     subject = f"Chartbridge: {n} {'entry needs' if n == 1 else 'entries need'} attention"
+    address = mailing.setting(practice_id).pages_address
     body = "\n".join(
         [
             f"{practice.name}: this waits for somebody.",
             "",
             *lines,
             "",
-            "Open Chartbridge and choose Writebacks: each reason has its fix beside it.",
+            f"{address}{WRITEBACKS}" if address else "Open Chartbridge and choose Writebacks.",
+            "Each reason has its fix beside it.",
             "Nothing is lost while it waits. This mail holds no patient's data.",
         ]
     )

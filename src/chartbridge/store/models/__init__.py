@@ -24,6 +24,7 @@ from chartbridge.store.models.place import StorePlace
 from chartbridge.store.models.proving import (
     DailyRun,
     FindingKind,
+    LedgerCheck,
     MailSetting,
     Reconciliation,
     ReconciliationFinding,
@@ -43,6 +44,7 @@ __all__ = [
     "Delivery",
     "DocumentSetting",
     "FindingKind",
+    "LedgerCheck",
     "LookupEntry",
     "MailSetting",
     "Membership",

@@ -122,6 +122,20 @@ class UndoStep(models.Model):
         indexes = [models.Index(fields=["run", "state", "id"], name="undo_in_order")]
 
 
+class LedgerCheck(models.Model):
+    """A look through a practice's whole ledger: whether it was whole, and the hash with which it ended then."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    who = models.CharField(max_length=200)
+    whole = models.BooleanField()
+    entries = models.IntegerField()
+    last_hash = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["practice", "-id"], name="ledger_check_newest")]
+
+
 class MailSetting(models.Model):
     """How a practice is told by e-mail of what waits. `secrets` holds the sealed password."""
 
@@ -135,5 +149,6 @@ class MailSetting(models.Model):
     sender = models.CharField(max_length=254, blank=True)
     recipients = models.JSONField(default=list)
     hour = models.IntegerField(default=8)
+    pages_address = models.CharField(max_length=200, blank=True, default="")  # https://…, or empty
     error = models.TextField(blank=True)
     sent_at = models.DateTimeField(null=True)

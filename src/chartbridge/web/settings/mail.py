@@ -5,6 +5,8 @@ Must not be in it: what a mail says.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -17,7 +19,7 @@ from django.views.decorators.http import require_POST
 from chartbridge.domain.clock import SystemClock
 from chartbridge.store import mailing
 from chartbridge.store.models import MailSetting, Role
-from chartbridge.transport.mail import NotSent
+from chartbridge.transport.mail import OPEN_LINE, NotSent, on_this_machine
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.toasts import with_toast
@@ -46,6 +48,17 @@ class MailForm(forms.Form):
     sender = forms.EmailField(required=False)
     recipients = forms.CharField(required=False)
     hour = forms.IntegerField(min_value=0, max_value=23)
+    pages_address = forms.URLField(
+        max_length=200, required=False, assume_scheme="https",
+        error_messages={"invalid": gettext_lazy("This is no address, such as https://chartbridge.example.com.")},
+    )  # fmt: skip
+
+    def clean_pages_address(self) -> str:
+        """Its beginning: what follows the host is the hub's own matter."""
+        given = urlsplit(self.cleaned_data["pages_address"])
+        if given.scheme not in ("http", "https", ""):
+            raise ValidationError(_("This is no address, such as https://chartbridge.example.com."))
+        return f"{given.scheme}://{given.netloc.rpartition('@')[2]}" if given.netloc else ""
 
     def clean_recipients(self) -> list[str]:
         """Addresses, separated by commas or lines."""
@@ -66,6 +79,9 @@ class MailForm(forms.Form):
             raise ValidationError(
                 _("To switch it on, enter the mail server, the sender's address and at least one recipient.")
             )
+        host, password = given.get("host", ""), given.get("password")
+        if given.get("security") == "none" and password and not on_this_machine(host):
+            raise ValidationError(OPEN_LINE)
         return given
 
 
@@ -104,6 +120,12 @@ def test(request: StaffRequest) -> HttpResponse:
     return with_toast(request, answer, said, error=bad)
 
 
+def _pages_address(request: StaffRequest) -> str:
+    """Where this very page was asked for, as a proposal, unless only this machine knows that name."""
+    host = request.get_host()
+    return "" if on_this_machine(host.rpartition(":")[0] or host) else f"{request.scheme}://{host}"
+
+
 def _context(request: StaffRequest, form: MailForm | None = None) -> dict[str, object]:
     row: MailSetting = mailing.setting(request.practice.pk)
     shown = {
@@ -115,6 +137,7 @@ def _context(request: StaffRequest, form: MailForm | None = None) -> dict[str, o
         "sender": row.sender,
         "recipients": "\n".join(row.recipients),
         "hour": row.hour,
+        "pages_address": row.pages_address or _pages_address(request),
     }
     if form is not None:
         shown |= {name: form.data.get(name, "") for name in shown if name != "on"} | {"on": "on" in form.data}

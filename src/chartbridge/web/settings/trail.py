@@ -7,6 +7,7 @@ from datetime import date
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from chartbridge.store import ledger_checks
 from chartbridge.store.accounts import audit_trail
 from chartbridge.store.models import Role
 from chartbridge.web.access import StaffRequest, needs
@@ -26,7 +27,13 @@ def page(request: StaffRequest) -> HttpResponse:
         before=int(given["before"]) if given.get("before", "").isdigit() else None,
     )
     lines = [(entry, audit_sentence(entry.what)) for entry in found.entries]
-    context = {"lines": lines, "older": found.older, "given": given, "groups": AUDIT_GROUPS.items()}
+    context = {
+        "lines": lines,
+        "older": found.older,
+        "given": given,
+        "groups": AUDIT_GROUPS.items(),
+        "check": ledger_checks.newest(request.practice.pk),
+    }
     part = request.headers.get("HX-Request") == "true"
     return render(request, "web/settings/parts/trail.html" if part else "web/settings/trail.html", context)
 
