@@ -29,7 +29,7 @@ from chartbridge.writeback.outcomes import (
     not_understood,
 )
 from chartbridge.writeback.sentences import sentence
-from chartbridge.writeback.settling import Settling
+from chartbridge.writeback.settling import ROUNDING, Settling
 from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
@@ -93,7 +93,7 @@ class Looker:
         """Without what an earlier process sent so lately that it may still land, whatever the clock was set to between:
         that waits for as long as this process has not lived through yet."""
         lacks = {row.id: outcomes.settle_time(desk, row) - self._lived.since(row.id) for row in rows}
-        early = {pk: lack for pk, lack in lacks.items() if lack > timedelta()}
+        early = {pk: lack for pk, lack in lacks.items() if lack > ROUNDING}
         if early:
             with writing():
                 for pk, lack in early.items():

@@ -16,8 +16,8 @@ from chartbridge.store import deliveries
 _Seen = tuple[int, datetime]
 """A writeback and the moment in its row: after another attempt it has another one."""
 
-_ROUNDING = 0.001
-"""Seconds: the moments of rows are kept to a microsecond."""
+ROUNDING = timedelta(milliseconds=1)
+"""The moments of rows are kept to a microsecond."""
 
 
 class Settling:
@@ -44,7 +44,7 @@ class Settling:
         """Return the writebacks that may be looked for, oldest first."""
         steady = self._clock.monotonic()
         of_it = self._settled_at.get(connection_id, {})
-        return sorted(pk for (pk, _), at in of_it.items() if at - steady < _ROUNDING)
+        return sorted(pk for (pk, _), at in of_it.items() if at - steady < ROUNDING.total_seconds())
 
     def next_at(self, connection_id: int) -> datetime | None:
         """Return when the next one may be looked for, by the wall clock as it goes now."""
