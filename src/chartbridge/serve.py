@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import getpass
 import logging
 import os
 import secrets
@@ -84,7 +85,12 @@ def _pages() -> uvicorn.Server:
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the data folder for this process. Two hubs on one folder would write things twice."""
-    with (folder / "serve.lock").open("a+") as lock:
+    file = folder / "serve.lock"
+    try:
+        lock = file.open("a+")
+    except OSError as error:
+        raise CannotServe(_not_ours(file)) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -98,6 +104,18 @@ def only_one(folder: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _not_ours(file: Path) -> str:
+    """Say why a file can't be opened, and what to do."""
+    try:
+        owner = file.owner()
+    except (OSError, KeyError):
+        return f"The file {file} can't be opened. Look whether the data folder may be written to."
+    return (
+        f"The file {file} belongs to the user {owner}, under whom Chartbridge has run before. Start it as that user, "
+        f"or give the data folder to yours: chown -R {getpass.getuser()} {file.parent}"
+    )
 
 
 @contextmanager

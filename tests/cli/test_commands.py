@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from chartbridge.serve import CannotServe, only_one
 from tests.servers.process import free_port, stop, tied_to_this_process
 
 
@@ -189,3 +191,23 @@ def test_serve_starts_again_after_a_kill(folder: Path) -> None:
         process.wait(10)
     with serving(folder, port):
         assert status_of(f"http://127.0.0.1:{port}/accounts/login/") == 200
+
+
+def test_a_data_folder_that_another_user_ran_on_is_said_in_a_sentence() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        lock = Path(folder, "serve.lock")
+        lock.touch()
+        lock.chmod(0)
+        before = os.geteuid()
+        if before == 0:  # who may do everything can't be refused
+            os.seteuid(65534)
+        try:
+            with (
+                pytest.raises(CannotServe, match=f"{lock} belongs to the user") as told,
+                only_one(Path(folder)),
+            ):
+                pass
+        finally:
+            os.seteuid(before)
+    assert "Start it as that user" in str(told.value)

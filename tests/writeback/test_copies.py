@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 from django.conf import settings
 from django.db import connection
 
@@ -135,6 +138,41 @@ def test_a_mended_setting_does_not_cut_the_wait_for_the_other_hub_short(
     office.clock.advance(81)
     office.settle(deliverer=deliverer)
     assert office.pms.writes == 1
+
+
+def test_a_lock_file_of_another_user_tells_as_well_as_ones_own(office: Office, tmp_path: Path) -> None:
+    """It is made so that everybody may read it: reading is enough to see whether another hub holds it."""
+    office.enqueue()
+    office.deliver()
+    [lock] = tmp_path.glob("chartbridge-*.lock")
+    assert lock.stat().st_mode & 0o777 == 0o644
+    held = os.open(lock, os.O_RDONLY)
+    for descriptor in one_hub._files.values():
+        os.close(descriptor)
+    one_hub._files.clear()
+    fcntl.flock(held, fcntl.LOCK_EX)  # as another user's hub does, in a process of its own
+    office.enqueue(patient="2")
+    office.deliver()
+    os.close(held)
+    assert (office.pms.writes, standing_by(office)) == (1, True)
+
+
+def test_a_lock_file_that_cannot_be_opened_is_told_once_in_a_sentence(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_file: Path) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(one_hub, "_opened", refused)
+    monkeypatch.setattr(one_hub, "_told", set())
+    with structlog.testing.capture_logs() as logs:
+        for patient in ("1", "2"):
+            office.enqueue(patient=patient)
+            office.deliver()
+    told = [each for each in logs if each["event"] == "lock_file_not_ours"]
+    assert len(told) == 1
+    assert "belongs to another user" in told[0]["sentence"]
+    assert office.pms.writes == 2
 
 
 def test_a_mended_setting_ends_a_wait_for_a_pms_that_was_away(office: Office) -> None:

@@ -24,6 +24,7 @@ from chartbridge.store.models import (
     ReconciliationFinding,
     Seen,
     Writeback,
+    WritebackEvent,
 )
 from chartbridge.writeback import correcting, mend, reconcile
 from chartbridge.writeback.enqueue import enqueue_activity
@@ -246,8 +247,8 @@ def test_what_is_not_to_be_seen_yet_is_not_counted_as_in_the_chart(office: Offic
     assert found(run) == []
 
 
-@pytest.mark.parametrize("why", [{"on": False}, {"hold": "Another PMS."}, {"rereading": True}])
-def test_a_pms_that_is_off_or_in_doubt_calls_nothing_missing(office: Office, why: dict[str, object]) -> None:
+@pytest.mark.parametrize("why", [{"hold": "Another PMS."}, {"rereading": True}])
+def test_a_pms_that_is_in_doubt_calls_nothing_missing(office: Office, why: dict[str, object]) -> None:
     written(office)
     office.pms.records = []
     office.change(**why)
@@ -450,3 +451,27 @@ def test_a_document_that_was_ticked_off_by_hand_is_not_called_missing(
     assert (row.seen, row.reason_code, row.seen_at) == (Seen.OWED, "waiting_for_import", None)
     assert mend.not_imported(office.practice.pk, [row.pk], "mary@example.com", clock=office.clock) == 0
     assert ledger.verify(office.practice.pk).whole
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_looks_at_a_pms_that_was_switched_off_or_removed_come_to_an_end(
+    office: Office, removed: bool
+) -> None:
+    written(office)
+    office.pms.records = []
+    days = [NOON.date() - timedelta(days=back) for back in range(3)]
+    for day in days:
+        reconcile.begin(office.practice.pk, day, "chartbridge", clock=office.clock)
+    if removed:
+        WritebackEvent.objects.all().delete()
+        office.connection.delete()
+    else:
+        office.change(on=False)
+    go = reconcile.Reconciler(office.live, office.clock)
+    for _ in range(10):
+        go()
+        office.clock.advance(reconcile.REST_S + 1)
+    assert not Reconciliation.objects.filter(finished_at=None).exists()
+    assert not Writeback.objects.filter(seen=Seen.MISSING).exists()
+    errors = set(Reconciliation.objects.filter(day=NOON.date()).values_list("error", flat=True))
+    assert errors == ({""} if removed else {reconcile.OFF})

@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import structlog
+
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector, HoldsPractice
 from chartbridge.pms.errors import PmsError
@@ -40,7 +42,13 @@ _MARGIN = timedelta(seconds=GOOD_FOR_S + 5.0)
 
 LOCKS = Path(tempfile.gettempdir())
 """Where the hubs of one machine see each other."""
+NOT_OURS = (
+    "This lock file belongs to another user and can't be opened, so a second Chartbridge on this machine would not be "
+    "noticed. Look whether another one runs; if none does, remove the file."
+)
+log = structlog.get_logger("chartbridge.store")
 _files: dict[str, int] = {}
+_told: set[str] = set()
 _guard = threading.Lock()
 
 
@@ -123,8 +131,13 @@ def _alone_on_this_machine(link: Connection) -> bool:
         if name in _files:
             return True
         try:
-            descriptor = os.open(LOCKS / name, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:  # another user's, or nowhere to write: it can't be told
+            descriptor = _opened(LOCKS / name)
+        except OSError as error:  # it can't be told
+            if name not in _told:
+                _told.add(name)
+                log.warning(
+                    "lock_file_not_ours", file=str(LOCKS / name), why=error.strerror, sentence=NOT_OURS
+                )
             return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,6 +146,16 @@ def _alone_on_this_machine(link: Connection) -> bool:
             return False
         _files[name] = descriptor
         return True
+
+
+def _opened(file: Path) -> int:
+    """Open a lock file, also one that another user's hub has made: to hold a lock, it is enough to read it."""
+    try:
+        return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        os.fchmod(descriptor, 0o644)  # whatever the umask is
+        return descriptor
 
 
 def look_first(link: Connection, now: datetime, *, wait: timedelta) -> None:

@@ -127,7 +127,14 @@ def say_why(run: Reconciliation, sentence: str) -> None:
 
 def finish(run: Reconciliation, now: datetime) -> None:
     """End a look."""
-    Reconciliation.objects.filter(pk=run.pk, finished_at=None).update(finished_at=now, total=F("looked"))
+    Reconciliation.objects.filter(pk=run.pk, finished_at=None).update(
+        finished_at=now, total=F("looked"), error=""
+    )
+
+
+def give_up(run: Reconciliation, now: datetime) -> None:
+    """End a look that can't come to its end; why stays in it."""
+    Reconciliation.objects.filter(pk=run.pk, finished_at=None).update(finished_at=now)
 
 
 def findings(run_id: int) -> list[ReconciliationFinding]:
@@ -137,8 +144,8 @@ def findings(run_id: int) -> list[ReconciliationFinding]:
 
 
 def newest_finished(practice_id: int) -> Reconciliation | None:
-    """Return the newest look that is over."""
-    rows = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
+    """Return the newest look that came to its end."""
+    rows = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False, error="")
     return rows.order_by("-id").first()
 
 
@@ -147,7 +154,7 @@ def open_findings(practice_id: int) -> int:
 
     What is missing is not among it: it stands in the failure desk.
     """
-    over = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False)
+    over = Reconciliation.objects.filter(practice_id=practice_id, finished_at__isnull=False, error="")
     newest_of_days = over.order_by().values("day").annotate(last=Max("id")).values("last")
     rows = ReconciliationFinding.objects.filter(run__in=newest_of_days, decision="")
     return rows.exclude(kind=FindingKind.MISSING).values("writeback_id", "kind").distinct().count()

@@ -40,13 +40,18 @@ AT_ONCE = 200
 REST_S = 30.0
 CLOCKS_AGREE = timedelta(hours=1)
 """So much earlier than ours the PMS's own clock may stamp a record."""
-NOT_NOW = "The connection is switched off, stopped or being read anew."
+NOT_NOW = "The PMS is stopped or being read anew."
+OFF = "The connection was switched off or removed before this look was over. Look at that day anew once it is on."
 FAULT = "Something went wrong in Chartbridge while it looked. It is in the log of the hub."
 SEARCHABLE = frozenset({CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT})
 
 
 class CannotReconcile(Exception):
-    """The PMS can't be asked now; a sentence for people."""
+    """The PMS can't be asked now, or this look at it is over; a sentence for people."""
+
+    def __init__(self, sentence: str, *, for_good: bool = False) -> None:
+        super().__init__(sentence)
+        self.for_good = for_good
 
 
 def begin(practice_id: int, day: date, who: str, *, clock: Clock) -> Reconciliation:
@@ -67,6 +72,8 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
         raise CannotReconcile(error.safe_message) from None
     except CannotReconcile as error:
         reconciliations.say_why(run, str(error))
+        if error.for_good:
+            reconciliations.give_up(run, clock.now())
         raise
     found = [each for piece in brought for each in piece.found]
     there = {number for piece in brought for number in piece.there}
@@ -160,8 +167,10 @@ def _by_connection(looked: Sequence[Looked]) -> list[tuple[int, list[Looked]]]:
 
 
 def _piece(connection_id: int, looked: Sequence[Looked], live: LiveConnectors, clock: Clock) -> _Brought:
-    link = Connection.objects.get(pk=connection_id)
-    if not link.on or link.hold or link.rereading:  # what another PMS shows says nothing about this one
+    link = Connection.objects.filter(pk=connection_id).first()
+    if link is None or not link.on:  # else such looks pile up, night by night
+        raise CannotReconcile(OFF, for_good=True)
+    if link.hold or link.rereading:  # what another PMS shows says nothing about this one
         raise CannotReconcile(NOT_NOW)
     desk, connector = read_desk(connection_id), live.of(link)
     answers = _ask(connector, desk, looked)
