@@ -41,8 +41,9 @@ def durable_mariadb() -> Iterator[MariaDbProcess]:
     process.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_lab(durable_mariadb: MariaDbProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One for each file: what a file leaves in the failure desk is not in the next one's way."""
     folder = Path(tmp_path_factory.mktemp("lab"))
     made = Lab(folder, mariadb=durable_mariadb.server, offices=2, reads_database=True, seed=7)
     made.start()

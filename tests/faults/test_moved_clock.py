@@ -31,10 +31,10 @@ def test_a_hub_whose_machines_clock_is_set_goes_on_reading_and_writing_and_doubl
         (office,) = lab.offices
         office.api.choose = Mix(11, {LATE: 0.1})
         for shift in (HOUR, 0, DAY, 0) * size(1, 5):
-            lab.hand_in(size(15, 60))
+            lab.hand_in(size(8, 60))
             clock.write_text(f"{shift:+d}")
             moves += 1
-            lab.hand_in(size(15, 60))
+            lab.hand_in(size(8, 60))
             longest = max(longest, shows_an_edit(lab, office, moves))
         lab.await_quiet(300)
         late = office.api.struck[Does.DELAYS_REQUEST]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab, await_that
-from tests.faults.sizes import size
+from tests.faults.sizes import FULL, size
 from tests.servers.mariadb import MariaDbProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -41,7 +41,8 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
             p99_s=poisoned,
             usual_p99_s=usual,
         )
-        assert poisoned <= 2 * max(usual, 1.0)
+        # Meanwhile the hub ends and starts twice, as quickly as the machine lets it; `make faults` holds the promise.
+        assert poisoned <= (2 * max(usual, 1.0) if FULL else 60.0)
     finally:
         lab.close()
 

@@ -22,6 +22,10 @@ def lands_late(office: Office, command: Command) -> None:
     raise Uncertain("The answer was lost.")
 
 
+def lose_answer(_command: Command) -> None:
+    raise Uncertain("The answer was lost.")
+
+
 def away_for_a_minute(_command: Command) -> None:
     raise Unavailable("The PMS is busy.", retry_after=60)
 
@@ -49,6 +53,53 @@ def test_a_clock_that_is_set_lets_nobody_look_before_a_late_write_has_landed(
     office.settle(deliverer=deliverer)
     assert office.pms.writes == 1
     office.check()
+
+
+@pytest.mark.fault("R11")
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
+def test_a_clock_that_is_set_before_a_lost_answer_is_kept_puts_nothing_off_and_forward(
+    office: Office, jump: timedelta
+) -> None:
+    office.enqueue()
+    office.pms.before = lambda command: lands_late(office, command)
+    jumped = False
+
+    def at_step(name: str) -> None:
+        nonlocal jumped
+        if name == "kept" and not jumped:
+            jumped = True
+            office.clock.jump(office.clock.now() + jump)
+
+    deliverer = office.deliverer(at_step)
+    office.deliver(deliverer)
+    assert jumped
+    office.pms.before = lambda _: None
+    office.clock.advance(64)
+    office.deliver(deliverer)
+    assert office.pms.looks == 0
+    office.pms.land_late()
+    office.clock.advance(2)
+    office.deliver(deliverer)
+    assert office.only().seen == Seen.SEEN
+    assert office.pms.writes == 1
+
+
+@pytest.mark.fault("R11")
+def test_a_clock_that_was_set_back_while_the_hub_was_not_running_puts_looking_off_by_a_minute_at_most(
+    office: Office,
+) -> None:
+    office.enqueue()
+    office.pms.after = lose_answer
+    office.deliver()
+    office.clock.jump(office.clock.now() - timedelta(days=1))
+    later = office.deliverer()
+    assert later.due([office.connection.pk])[office.connection.pk] <= office.clock.now() + timedelta(
+        seconds=65
+    )
+    office.clock.advance(66)
+    office.deliver(later)
+    assert office.only().seen == Seen.SEEN
+    assert office.pms.writes == 1
 
 
 @pytest.mark.fault("R11")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock
+from chartbridge.pms.registry import registry
 from chartbridge.store import deliveries
 
 _Seen = tuple[int, datetime]
@@ -29,16 +30,19 @@ class Settling:
 
     def note(self, connection_id: int) -> None:
         """See what is uncertain now. To be called soon after anything has become so."""
-        now, steady = self._clock.now(), self._clock.monotonic()
         known = self._settled_at.get(connection_id, {})
         fresh: dict[_Seen, float] = {}
-        for pk, due_at in deliveries.uncertain(connection_id):
-            left = max(0.0, (due_at - now).total_seconds())
-            fresh[pk, due_at] = known.get((pk, due_at), steady + left)
+        for seen in deliveries.uncertain(connection_id):
+            fresh[seen] = known[seen] if seen in known else self._steady(seen[1])
         if fresh:
             self._settled_at[connection_id] = fresh
         else:
             self._settled_at.pop(connection_id, None)
+
+    def _steady(self, due_at: datetime) -> float:
+        """The moment by the steady clock. One that is farther off than any is of a clock that was set back since."""
+        left = (due_at - self._clock.now()).total_seconds()
+        return self._clock.monotonic() + min(max(0.0, left), _longest())
 
     def settled(self, connection_id: int) -> Sequence[int]:
         """Return the writebacks that may be looked for, oldest first."""
@@ -53,3 +57,9 @@ class Settling:
             return None
         left = min(of_it.values()) - self._clock.monotonic()
         return self._clock.now() + timedelta(seconds=max(0.0, left))
+
+
+def _longest() -> float:
+    """For so long any attempt may still land, at any PMS."""
+    manifests = registry().manifests.values()
+    return max((claim.settle_after for each in manifests for claim in each.commands.values()), default=0.0)
