@@ -14,14 +14,21 @@ from chartbridge.pms.commands import AddNote, Command
 from chartbridge.pms.errors import Refused, Unauthorised
 from chartbridge.store import ledger, undoings
 from chartbridge.store.bad_days import Wanted
-from chartbridge.store.models import Delivery, MirrorAppointment, NoteSetting, Undoing, Writeback
+from chartbridge.store.models import (
+    Delivery,
+    MirrorAppointment,
+    NoteSetting,
+    Undoing,
+    Writeback,
+    WritebackEvent,
+)
 from chartbridge.writeback import correcting, mend, undoing
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.undoing import Way
 from tests.writeback.conftest import NOON, Office, undo_whole
 from tests.writeback.scripted_pms import lose_answer
 
-WHO = "owner@example.com"
+WHO, OTHER = "owner@example.com", "manager@example.com"
 
 
 def wanted(**given: object) -> Wanted:
@@ -226,11 +233,15 @@ def test_an_undoing_is_taken_back_as_far_as_it_is_not_sent(office: Office) -> No
     run = undo_whole(begin(office), office.clock)
     assert Writeback.objects.get(corrects__isnull=True, patient_key="3").delivery == Delivery.RETRACTED
     assert undoings.can_be_taken_back(run)
-    assert undoing.take_back(run)
+    assert undoing.take_back(run, OTHER)
     run.refresh_from_db()
     undo_whole(run, office.clock)
     told = undoings.progress(run)
     assert (run.stage, told.back) == ("taken_back", 2)
+    assert set(WritebackEvent.objects.filter(who=OTHER).values_list("move", flat=True)) >= {
+        "dismiss",
+        "reopen",
+    }
     assert not undoings.can_be_taken_back(run)
     assert Writeback.objects.get(corrects__isnull=False, patient_key="2").delivery == Delivery.RETRACTED
     assert Writeback.objects.get(patient_key="3").delivery == Delivery.HELD
@@ -254,7 +265,7 @@ def test_taking_back_in_the_middle_leaves_the_rest_alone(
     while not Writeback.objects.filter(corrects__isnull=False).exists():
         undoing.go_on(run, office.clock)
         run.refresh_from_db()
-    assert undoing.take_back(run)
+    assert undoing.take_back(run, OTHER)
     run.refresh_from_db()
     undo_whole(run, office.clock)
     office.settle()
@@ -308,6 +319,19 @@ def test_a_status_is_set_back_only_where_nobody_moved_on(office: Office, shows: 
     assert undo(office) == {expected: 1}
     office.settle()
     assert office.pms.statuses["700"] == ("21" if expected is Way.SET_BACK else "22")
+
+
+def test_a_visit_that_was_set_back_and_moved_wrongly_again_is_set_back_again(office: Office) -> None:
+    office.appointment("700", status="21")
+    for status in ("22", "25"):
+        enqueue_status_move(office.connection.pk, "700", status, "21", WHO, clock=office.clock)
+        office.settle()
+        MirrorAppointment.objects.filter(key="700").update(status_key=status)
+        assert undo(office)[Way.SET_BACK] == 1
+        office.settle()
+        assert office.pms.statuses["700"] == "21"
+        MirrorAppointment.objects.filter(key="700").update(status_key="21")
+        office.clock.advance(120)
 
 
 def test_a_status_that_was_set_back_is_never_undone_itself(

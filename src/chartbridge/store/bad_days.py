@@ -66,7 +66,7 @@ def standing_of(practice_id: int, ids: Sequence[int]) -> list[Standing]:
 
 
 def moves(practice_id: int, wanted: Wanted, rows: Sequence[Row]) -> Moves:
-    """Return all that is asked for and in the PMS of the appointments that these rows moved."""
+    """Return all that is asked for, in the PMS and not set back yet of the appointments that these rows moved."""
     mine = [row for row in rows if row.command == CommandKind.SET_APPOINTMENT_STATUS]
     taken = _rows(practice_id, wanted).filter(
         command=CommandKind.SET_APPOINTMENT_STATUS,
@@ -74,8 +74,11 @@ def moves(practice_id: int, wanted: Wanted, rows: Sequence[Row]) -> Moves:
         patient_key__in={row.patient_key for row in mine},
     )
     found: dict[tuple[int, str], list[Row]] = defaultdict(list)
-    for row in deliveries.read_rows(practice_id, list(taken.values_list("pk", flat=True)) if mine else []):
-        found[row.connection_id or 0, row.payload.get("appointment_key", "")].append(row)
+    all_of_them = deliveries.read_rows(practice_id, list(taken.values_list("pk", flat=True)) if mine else [])
+    moved_back = _moved_back(all_of_them)
+    for row in all_of_them:
+        if row.id not in moved_back:
+            found[row.connection_id or 0, row.payload.get("appointment_key", "")].append(row)
     return found
 
 

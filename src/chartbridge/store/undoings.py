@@ -94,10 +94,10 @@ def plan(run: Undoing, steps: Sequence[tuple[int, str, str]]) -> None:
         )
 
 
-def enter(run: Undoing, stage: str) -> bool:
+def enter(run: Undoing, stage: str, *, taken_by: str = "") -> bool:
     """Begin a stage. False where it has moved on meanwhile."""
     mine = Undoing.objects.filter(pk=run.pk, stage=run.stage, finished_at=run.finished_at)
-    return bool(mine.update(stage=stage, after=0, finished_at=None, error=""))
+    return bool(mine.update(stage=stage, after=0, finished_at=None, error="", taken_by=taken_by))
 
 
 def finish(run: Undoing, now: datetime) -> None:
@@ -122,7 +122,7 @@ def steps_of(run: Undoing, ids: Sequence[int], states: Sequence[str]) -> list[Un
 def come_to(run: Undoing, after: int) -> bool:
     """Note how far the stage has come. False where another process has come further."""
     mine = Undoing.objects.filter(pk=run.pk, stage=run.stage, after=run.after, finished_at=None)
-    return bool(mine.update(after=after))
+    return bool(mine.update(after=after, error=""))
 
 
 def from_the_start(run: Undoing) -> bool:

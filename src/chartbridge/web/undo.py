@@ -96,7 +96,7 @@ def undo(request: StaffRequest) -> HttpResponse:
 def take_back(request: StaffRequest) -> HttpResponse:
     """Take back what of the newest undoing is not sent yet."""
     run = undoings.newest(request.practice.pk)
-    taken = run is not None and undoing.take_back(run)
+    taken = run is not None and undoing.take_back(run, request.user.email)
     if taken and run:
         audit(request, "undo.taken_back", run=run.pk)
     answer = render(request, "web/proving/undo_run.html", _state(request))

@@ -112,9 +112,9 @@ def begin(practice_id: int, wanted: Wanted, who: str, *, clock: Clock) -> Undoin
     return undoings.begin(practice_id, wanted, who, clock.now())
 
 
-def take_back(run: Undoing) -> bool:
+def take_back(run: Undoing, who: str) -> bool:
     """Take back as much of an undoing as is not sent yet. False where there is nothing to take back."""
-    return undoings.can_be_taken_back(run) and undoings.enter(run, TAKING_BACK)
+    return undoings.can_be_taken_back(run) and undoings.enter(run, TAKING_BACK, taken_by=who)
 
 
 def go_on(run: Undoing, clock: Clock) -> bool:
@@ -236,10 +236,10 @@ def _undo(run: Undoing, ids: Sequence[int], clock: Clock) -> None:
             clock,
         )
         wake(connection_id, Lane.WRITE)
+    for visit in dict.fromkeys(_visit_of(s.row) for s in steps if s.way in (Way.SET_BACK, Way.WITH_FIRST)):
+        _set_back(run, moves[visit], clock)
     for step in steps:
-        if step.way is Way.SET_BACK:
-            _set_back(run, moves[_visit_of(step.row)], clock)
-        elif step.way not in ACTS:
+        if step.way not in ACTS:
             undoings.settle(run, [step.row.id], state=LEFT, way=step.way)
 
 
@@ -292,9 +292,9 @@ def _redo(run: Undoing, ids: Sequence[int], clock: Clock) -> None:
     ]
     fields = {**CLEAR, "reason_code": NOT_UNDONE, "reason": sentence(NOT_UNDONE)}
     changes = [change(row, Event.DISMISS, fields=fields) for row in unsent]
-    deliveries.apply(run.practice_id, changes, who=run.who, at=clock.now())
+    deliveries.apply(run.practice_id, changes, who=run.taken_by, at=clock.now())
     withdrawn = [step.writeback_id for step in steps if step.state == DONE and step.made_id is None]
-    mend.reopen(run.practice_id, withdrawn, run.who, clock=clock)
+    mend.reopen(run.practice_id, withdrawn, run.taken_by, clock=clock)
     stopped = {row.id for row in unsent}
     stands = {
         row.id

@@ -82,7 +82,8 @@ class Undoing(models.Model):
     """The undoing of what one wrong setting wrote: what was asked for, and how far it is.
 
     `stage` is `planning`, `doing`, `taking_back` or, with `finished_at`, `done` and `taken_back`; `after` is the
-    writeback (while planning) or step up to which the stage has come. `error` is a sentence while it rests.
+    writeback (while planning) or step up to which the stage has come. `taken_by` is who took it back. `error` is a
+    sentence while it rests.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="undoings")
@@ -98,6 +99,7 @@ class Undoing(models.Model):
     provider_key = models.CharField(max_length=40, blank=True)
     source = models.CharField(max_length=60, blank=True)
     up_to = models.BigIntegerField(default=0)
+    taken_by = models.CharField(max_length=200, blank=True, default="")
     error = models.TextField(blank=True)
 
     class Meta:
