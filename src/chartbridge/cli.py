@@ -23,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from chartbridge.sandbox.open_dental.command import run
 
         sys.exit(run(words[2:]) or 0)
+    if words[:1] == ["sandbox"] and words[1:2] in (["eaglesoft"], ["dentrix"]):
+        from chartbridge.sandbox.by_odbc.command import run as run_by_odbc
+
+        sys.exit(run_by_odbc(words[1], words[2:]))
     asked = _parser().parse_args(words)
     if asked.data:
         os.environ["CHARTBRIDGE_DATA"] = str(Path(asked.data).absolute())
@@ -83,6 +87,7 @@ def _demo(asked: argparse.Namespace) -> int:
             patients=asked.patients,
             seed=asked.seed,
             speed=asked.speed,
+            pms=asked.pms,
         )
     )
 
@@ -284,15 +289,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     serving.add_argument("--port", type=int, default=8300)
 
-    _demo_options(
-        command("demo", _demo, "play a day of a made-up practice on Open Dental, to try the hub out")
-    )
+    _demo_options(command("demo", _demo, "play a day of a made-up practice, to try the hub out"))
 
     command("doctor", _doctor, "say in plain words what is right and wrong").add_argument(
         "--json", action="store_true", help="for programs"
     )
     commands.add_parser(
-        "sandbox", help="run a practice's PMS to write programs against: sandbox open-dental --help"
+        "sandbox",
+        help="run a practice's PMS to write programs against: sandbox open-dental, eaglesoft or dentrix; --help",
     )
 
     command(
@@ -352,6 +356,12 @@ def _demo_options(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--json", metavar="FILE", help="write a report when it ends")
     demo.add_argument(
         "--port", type=int, default=8300, help="the pages' port; the next free one if it is taken"
+    )
+    demo.add_argument(
+        "--pms",
+        choices=["open-dental", "eaglesoft", "dentrix"],
+        default="open-dental",
+        help="on which PMS's sandbox (Eaglesoft and Dentrix need MariaDB and its ODBC driver)",
     )
     demo.add_argument("--patients", type=int, default=500)
     demo.add_argument("--seed", type=int, default=7, help="the same number makes the same practice and day")

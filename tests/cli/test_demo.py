@@ -12,8 +12,10 @@ import sys
 import threading
 from pathlib import Path
 
+import pyodbc
 import pytest
 
+from chartbridge.cli import main
 from tests.cli.test_commands import clean_environment
 from tests.servers.process import free_port, stop, tied_to_this_process
 
@@ -83,6 +85,71 @@ def test_a_minute_of_the_demo_writes_everything_once_and_ends_by_itself(tmp_path
     assert writebacks["held"] >= 1, "a text from a number that nobody has waits for a person"
     assert streams["appointment_status"]["interval_s"] == 15
     assert streams["appointment_status"]["checks"] >= 1
+
+
+@pytest.mark.parametrize("pms", ["eaglesoft", "dentrix"])
+def test_the_same_day_is_played_on_a_database_behind_odbc(tmp_path: Path, pms: str) -> None:
+    demo = Demo(tmp_path, "--pms", pms, "--seconds", "20", "--speed", "2")
+    try:
+        report = demo.end(350)
+    finally:
+        stop(demo.process)  # type: ignore[arg-type]
+    writebacks, proof = report["writebacks"], report["proof"]
+    assert isinstance(writebacks, dict)
+    assert isinstance(proof, dict)
+    assert (proof["missing"], proof["twice"], proof["wrong_patient"]) == (0, 0, 0)
+    assert proof["in_pms"] == writebacks["done"] > 10
+    assert (writebacks["waiting"], writebacks["uncertain"]) == (0, 0)
+
+
+@pytest.mark.parametrize("words", [("demo", "--pms", "dentrix"), ("sandbox", "eaglesoft")])
+def test_a_missing_part_is_said_in_a_sentence_with_what_to_install(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("chartbridge.sandbox.server._DRIVERS", ())
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert ended.value.code == 2
+    said = capfd.readouterr().err
+    assert "odbc-mariadb" in said
+    assert "make test-parts" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("pms", ["eaglesoft", "dentrix"])
+def test_a_sandbox_says_how_to_connect_and_what_it_says_works(tmp_path: Path, pms: str) -> None:
+    process = subprocess.Popen(
+        tied_to_this_process(
+            [
+                *(sys.executable, "-u", "-m", "chartbridge.cli", "sandbox", pms, "--port", str(free_port())),
+                *("--folder", str(tmp_path / "office"), "--patients", "40", "--play", "60"),
+            ]
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment(),
+    )
+    told = ""
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told += line
+            if line.startswith("Ctrl-C"):
+                break
+        found = re.search(r"connection string +(\S.*)", told)
+        assert found, told
+        with contextlib.closing(pyodbc.connect(found[1])) as link:
+            table = {"eaglesoft": "PPM.patient", "dentrix": "admin.v_patient"}[pms]
+            assert link.execute(f"SELECT COUNT(*) FROM {table}").fetchval() == 40
+    finally:
+        stop(process)  # type: ignore[arg-type]
+    assert process.returncode == 0, told
 
 
 def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:

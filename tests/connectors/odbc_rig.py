@@ -94,16 +94,12 @@ class OdbcRig(ABC):
     def people(self) -> None:
         """Fill the practice."""
 
-    @abstractmethod
-    def own_settings(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Values and secrets beside the connection string and the uploader."""
-
     def close(self) -> None:
         self.line.cut()
 
     def settings(self, **changes: str) -> Settings:
         """What would be entered on the PMS Connection page."""
-        values, secrets = self.own_settings()
+        values, secrets = self.practice.permission()
         secrets["connection_string"] = self.practice.connection_string_over(self.line.port)
         values["document_program"] = importer.command(self.importer, self.kind_of_paper)
         values |= {key: value for key, value in changes.items() if key not in secrets}

@@ -120,6 +120,13 @@ def test_a_document_is_named_by_kind_day_and_marker() -> None:
     )
 
 
+def test_a_name_that_a_pms_would_cut_loses_words_and_never_the_marker() -> None:
+    name = document_name(ActivityKind.INSURANCE_VERIFICATION, date(2026, 11, 3), marker(1), limit=40)
+    assert name == "Insurance 2026-11-03 CB-00000001"
+    for kind in (kind for kind in ActivityKind if kind.is_document):
+        assert len(document_name(kind, date(2026, 11, 3), marker(1), limit=40)) <= 40
+
+
 def test_markers_are_found_again() -> None:
     made = {new_marker() for _ in range(1000)}
     assert len(made) == 1000

@@ -11,7 +11,8 @@ import pytest
 
 from chartbridge.sandbox.open_dental import RemoteKnobs, Sandbox
 from chartbridge.sandbox.open_dental.day import Day
-from chartbridge.sandbox.open_dental.proof import ExpectedMove, ExpectedWrite, read_moves, read_proof
+from chartbridge.sandbox.open_dental.proof import read_moves, read_proof
+from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite
 from tests.sandbox.conftest import Caller, MakeSandbox
 
 CUT = (http.client.RemoteDisconnected, ConnectionResetError)

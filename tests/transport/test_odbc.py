@@ -20,8 +20,9 @@ def database(mariadb: MariaDb) -> str:
     name = mariadb.create_database("PPM_odbc")
     with mariadb.connect(name) as link, link.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE note (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(200) UNIQUE) ENGINE=InnoDB"
+            "CREATE TABLE note (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(9000)) ENGINE=InnoDB"
         )
+        cursor.execute("CREATE TABLE long_note (text VARCHAR(9000)) CHARACTER SET utf8mb4")
         cursor.execute(
             "CREATE TRIGGER guard BEFORE INSERT ON note FOR EACH ROW IF NEW.text = 'blank' THEN"
             " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '-20148 Trigger Execution Failed. Zebediah'; END IF"
@@ -74,6 +75,15 @@ def test_a_transaction_that_fails_leaves_nothing(odbc: Odbc) -> None:
     with pytest.raises(RuntimeError):
         write(odbc, "second", then=fail)
     assert texts(odbc) == []
+
+
+@pytest.mark.parametrize("letters", [254, 255, 1024, 4000, 8190])
+def test_a_long_text_is_stored_whole(odbc: Odbc, letters: int) -> None:
+    odbc.rows("SELECT 1")
+    text = "".join(chr(97 + place % 26) for place in range(letters - 2)) + "é李"
+    with odbc.transaction() as step:
+        step.run("INSERT INTO long_note (text) VALUES (?)", [text])
+    assert odbc.rows("SELECT text FROM long_note") == [(text,)]
 
 
 def test_a_line_that_broke_while_idle_is_no_failure(odbc: Odbc, mariadb: MariaDb, database: str) -> None:

@@ -23,7 +23,9 @@ from zoneinfo import ZoneInfo
 import httpx2
 
 from chartbridge import bootstrap
+from chartbridge.demo.places import Office, answers_http, place_of
 from chartbridge.demo.processes import Child, DidNotStart, free_port, how_it_ended
+from chartbridge.sandbox.server import CannotStart
 
 if TYPE_CHECKING:
     from chartbridge.demo.desk import Desk
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 1.5
 """Seconds between two things that come in, at speed 1."""
-DESK_EVENTS_A_MINUTE = 12.0
 TOLD_EVERY_S = 5.0
 LAST_CALM_S = 10.0
-QUIET_WITHIN_S = 90.0
 _ZONES = (
     *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Anchorage"),
     *("Pacific/Honolulu", "Pacific/Pago_Pago", "Pacific/Auckland", "Pacific/Guadalcanal", "Australia/Sydney"),
@@ -56,6 +56,7 @@ class Wishes:
     patients: int = 500
     seed: int = 7
     speed: float = 1.0
+    pms: str = "open-dental"
 
 
 @dataclass
@@ -85,6 +86,9 @@ def play(wishes: Wishes) -> int:
             print(error, file=sys.stderr)
             _show_tail(folder)
             return 2
+        except CannotStart as error:
+            print(f"{error} `make test-parts` does it.", file=sys.stderr)
+            return 2
 
 
 class _Play:
@@ -96,45 +100,32 @@ class _Play:
         self._over = over
         self._stack = stack
         self._zone = _kept(folder, "zone", _where_it_is_morning())
-        self._practice_file = folder / "practice" / "practice.sqlite3"
-        self._images = folder / "practice" / "OpenDentImages"
+        office = Office(
+            folder=folder, zone=self._zone, patients=wishes.patients, seed=wishes.seed, speed=wishes.speed
+        )
+        self._place = place_of(_kept(folder, "pms", wishes.pms), office)
 
     def run(self) -> int:
-        print("Setting up a made-up practice on Open Dental …", flush=True)
-        sandbox, api_address = self._start_sandbox()
-        ready = self._set_up(api_address)
+        print(f"Setting up a made-up practice on {self._place.label} …", flush=True)
+        sandbox = self._place.child()
+        self._stack.callback(sandbox.stop)
+        sandbox.start()
+        ready = self._set_up()
         hub, address = self._start_hub()
         desk = self._desk(address, ready)
-        self._greet(address, api_address, ready, sandbox, hub)
+        self._greet(address, ready, sandbox, hub)
         ends = None if self._wishes.seconds is None else time.monotonic() + self._wishes.seconds
         self._day(desk, ready, (sandbox, hub), ends)
         if not self._over.asked:
             self._await_quiet(desk, ready, (sandbox, hub))
         desk.close()
-        told = self._stop(hub, sandbox, ready)
-        return self._prove(told, ready)
+        print("\nStopping …", flush=True)
+        hub.stop()
+        code = self._prove(self._stand(ready), ready)
+        sandbox.stop()
+        return code
 
-    def _start_sandbox(self) -> tuple[Child, str]:
-        self._practice_file.parent.mkdir(exist_ok=True)
-        port = free_port()
-        child = Child(
-            "sandbox practice",
-            [
-                *(sys.executable, "-m", "chartbridge.sandbox.open_dental", "--port", str(port)),
-                *("--database", str(self._practice_file), "--documents", str(self._images)),
-                *("--patients", str(self._wishes.patients), "--seed", str(self._wishes.seed)),
-                *("--zone", self._zone, "--mode", "local"),
-                *("--play", str(DESK_EVENTS_A_MINUTE * self._wishes.speed)),
-            ],
-            log=self._folder / "sandbox.log",
-            env={},
-            answers=lambda: _get(f"http://127.0.0.1:{port}/sandbox"),
-        )
-        self._stack.callback(child.stop)
-        child.start()
-        return child, f"http://127.0.0.1:{port}/api/v1/"
-
-    def _set_up(self, api_address: str) -> Ready:
+    def _set_up(self) -> Ready:
         os.environ["CHARTBRIDGE_DATA"] = str(self._folder / "hub")
         os.environ.pop("CHARTBRIDGE_DATABASE_URL", None)
         bootstrap.prepare()
@@ -142,12 +133,7 @@ class _Play:
         bootstrap.migrate()
         from chartbridge.demo.practice import set_up
 
-        return set_up(
-            api_address=api_address,
-            customer_key=f"SandboxCustomerKey{self._wishes.seed}",
-            images=self._images,
-            time_zone=self._zone,
-        )
+        return set_up(self._place, time_zone=self._zone)
 
     def _start_hub(self) -> tuple[Child, str]:
         port = free_port(self._wishes.port)
@@ -157,7 +143,7 @@ class _Play:
             [sys.executable, "-m", "chartbridge.cli", "serve", "--port", str(port)],
             log=self._folder / "hub.log",
             env={"CHARTBRIDGE_DATA": str(self._folder / "hub")},
-            answers=lambda: _get(f"{address}/accounts/login/"),
+            answers=lambda: answers_http(f"{address}/accounts/login/"),
         )
         self._stack.callback(child.stop)
         child.start()
@@ -181,14 +167,14 @@ class _Play:
             time.sleep(0.2)
         return desk
 
-    def _greet(self, address: str, api_address: str, ready: Ready, sandbox: Child, hub: Child) -> None:
+    def _greet(self, address: str, ready: Ready, sandbox: Child, hub: Child) -> None:
         print(
             f"""
   The pages        {address}/
   Sign in as       {ready.email}
   Password         {ready.password}
   API              {address}/api/v1/   with   Authorization: Bearer {ready.token}
-  Open Dental API  {api_address}   (the sandbox)
+  {self._place.told()}
   Processes        hub {hub.pid}, sandbox {sandbox.pid}: kill -9 either, it is started again and nothing is lost
   Files            {self._folder}
 
@@ -227,7 +213,7 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
 
     def _await_quiet(self, desk: Desk, ready: Ready, children: tuple[Child, ...]) -> None:
         """Wait until nothing moves any more without a person; at most so long as an uncertain write may take."""
-        until = time.monotonic() + QUIET_WITHIN_S
+        until = time.monotonic() + self._place.quiet_within_s
         while not self._over.asked and time.monotonic() < until:
             self._watch(children)
             if desk.catch_up() and self._stand(ready).quiet:
@@ -259,16 +245,10 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
         ]
         _tell(" · ".join(part for part in parts if part))
 
-    def _stop(self, hub: Child, sandbox: Child, ready: Ready) -> Stand:
-        print("\nStopping …", flush=True)
-        hub.stop()
-        sandbox.stop()
-        return self._stand(ready)
-
     def _prove(self, told: Stand, ready: Ready) -> int:
         from chartbridge.demo import report
 
-        counts = report.proof(ready.practice_id, str(self._practice_file))
+        counts = report.proof(ready.practice_id, self._place)
         print(
             f"{told.activities} activities came in. {told.done} writebacks are in the chart and were read back; "
             f"held for a person: {told.held}, in need of attention: {told.parked}, not to be written: {told.skipped}, "
@@ -284,10 +264,6 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
 
 def _tell(sentence: str) -> None:
     print(f"{datetime.now().astimezone():%H:%M:%S}  {sentence}", flush=True)
-
-
-def _get(url: str) -> None:
-    httpx2.get(url, timeout=5, trust_env=False).raise_for_status()
 
 
 def _where_it_is_morning() -> str:

@@ -6,14 +6,15 @@ Must not be in it: what comes in later.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from chartbridge import bootstrap
+from chartbridge.demo.places import Place
 from chartbridge.domain.activities import DOCUMENT_KINDS, NOTE_KINDS, ActivityKind, Medium
 from chartbridge.domain.charts import LookupKind
+from chartbridge.domain.schedule import FlowStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.sandbox.open_dental.sandbox import DEVELOPER_KEY
-from chartbridge.store import accounts, settings, tending, tokens
+from chartbridge.store import accounts, board, settings, tending, tokens
+from chartbridge.store.board import MappingRow
 from chartbridge.store.connections import connection_of, save_connection
 from chartbridge.store.settings import DocumentChoice, NoteChoice, Option
 
@@ -30,6 +31,16 @@ _DOCUMENT_TYPES: dict[ActivityKind, tuple[str, ...]] = {
     ActivityKind.INSURANCE_VERIFICATION: ("insurance",),
     ActivityKind.ACCOUNT_STATEMENT: ("statement",),
 }
+_STATUSES: dict[str, dict[str, FlowStatus]] = {
+    "eaglesoft": {"arrival:1": FlowStatus.CHECKED_IN, "arrival:2": FlowStatus.IN_OPERATORY},
+    "dentrix": {
+        "0": FlowStatus.EXPECTED,
+        "4": FlowStatus.CHECKED_IN,
+        "10": FlowStatus.IN_OPERATORY,
+        "11": FlowStatus.READY_FOR_CHECKOUT,
+    },
+}
+"""What the practice of each sandbox means by its statuses, as its owner would say on the Statuses page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +57,7 @@ class Ready:
         return f"Ready(practice={self.practice_id})"
 
 
-def set_up(*, api_address: str, customer_key: str, images: Path, time_zone: str) -> Ready:
+def set_up(place: Place, *, time_zone: str) -> Ready:
     """Make the practice, or take the one that an earlier demo made in this folder. Raises `PmsError`."""
     known = tending.practices()
     if known:
@@ -64,7 +75,7 @@ def set_up(*, api_address: str, customer_key: str, images: Path, time_zone: str)
             password=password,
         )
         practice_id = accounts.memberships_of(owner.pk)[0].practice_id
-    connection_id = _connect(practice_id, api_address, customer_key, images)
+    connection_id = _connect(practice_id, place)
     if not known:
         _choose_everything(connection_id)
     token = tokens.create_token(practice_id, "The demo's day", created_by=owner).plain
@@ -77,19 +88,30 @@ def set_up(*, api_address: str, customer_key: str, images: Path, time_zone: str)
     )
 
 
-def _connect(practice_id: int, api_address: str, customer_key: str, images: Path) -> int:
-    held = connection_of(practice_id)
-    entered = Settings(
-        values={
-            **(held.values if held else {"read_mode": "api", "api_mode": "service"}),
-            "api_address": api_address,
-            "image_folder": str(images),
-        },
-        secrets={"developer_key": DEVELOPER_KEY, "customer_key": customer_key},
-    )
-    connection = save_connection(practice_id, "open_dental", entered)
+def _connect(practice_id: int, place: Place) -> int:
+    held, wanted = connection_of(practice_id), place.entered()
+    kept = {k: v for k, v in held.values.items() if k not in place.at_each_start} if held else {}
+    entered = Settings(values={**wanted.values, **kept}, secrets=dict(wanted.secrets))
+    connection = save_connection(practice_id, place.connector, entered)
     bootstrap.begin_connection(connection.pk)
+    _place_statuses(connection.pk, place.connector)
     return connection.pk
+
+
+def _place_statuses(connection_id: int, connector: str) -> None:
+    """Say on which column a status puts somebody, where the PMS itself does not say it."""
+    rows = [
+        MappingRow(
+            status_key=key,
+            flow_status=column,
+            writes=connector == "dentrix",  # Eaglesoft's arrival statuses are never written
+            means_confirmed=False,
+            origin="practice",
+        )
+        for key, column in _STATUSES.get(connector, {}).items()
+    ]
+    if rows:
+        board.save_mappings(connection_id, rows)
 
 
 def _choose_everything(connection_id: int) -> None:

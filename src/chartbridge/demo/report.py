@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chartbridge.sandbox.open_dental.proof import ExpectedMove, ExpectedWrite, read_moves, read_proof
+from chartbridge.demo.places import Place
+from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite
 from chartbridge.store import tending
 from chartbridge.store.models import Delivery, Seen
 
@@ -54,14 +55,10 @@ def stand(practice_id: int) -> Stand:
     )
 
 
-def proof(practice_id: int, practice_database: str) -> dict[str, int]:
+def proof(practice_id: int, place: Place) -> dict[str, int]:
     """Look in the practice's own tables for every write that the hub says is there: notes, documents, moves."""
-    notes = read_proof(
-        practice_database,
+    notes, moves = place.prove(
         [ExpectedWrite(marker=marker, patient_key=key) for marker, key in tending.written(practice_id)],
-    )
-    moves = read_moves(
-        practice_database,
         [
             ExpectedMove(appointment_key=appointment, status_key=status, patient_key=patient)
             for appointment, status, patient in tending.moved(practice_id)

@@ -82,9 +82,15 @@ def head_line(story: Story) -> str:
     return f"{head}: {story.subject}" if story.subject else head
 
 
-def document_name(kind: ActivityKind, day: date, marker: str) -> str:
-    """Return the name under which a document stands in the chart."""
-    return f"{kind.traits.label} {day.isoformat()} {marker}"
+def document_name(kind: ActivityKind, day: date, marker: str, *, limit: int = 0) -> str:
+    """Return the name under which a document stands in the chart, of at most `limit` characters (0: no limit).
+
+    A PMS cuts a longer one at its end, where the marker is: so words of what it is are left out instead.
+    """
+    label, rest = kind.traits.label, f" {day.isoformat()} {marker}"
+    while limit and len(label) + len(rest) > limit and " " in label:
+        label = label.rpartition(" ")[0]
+    return f"{label}{rest}"
 
 
 def verification_text(verified_on: date, marker: str) -> str:

@@ -5,11 +5,13 @@ Must not be in it: a table.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -65,8 +67,9 @@ class Server:
 class OwnServer:
     """A server that is started in a folder and stopped again; what is in the folder stays."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
+    def __init__(self, folder: Path, *, port: int = 0) -> None:
+        """`port` 0 takes any free one."""
+        self._folder, self._port = folder.absolute(), port
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Server:
@@ -79,7 +82,10 @@ class OwnServer:
             self._make(data)
             kept.write_text(secrets.token_urlsafe(18))
             kept.chmod(0o600)
-        server = Server(host="127.0.0.1", port=_free_port(), user="root", password=kept.read_text())
+        self._await_former()
+        server = Server(
+            host="127.0.0.1", port=self._port or _free_port(), user="root", password=kept.read_text()
+        )
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  a program found by its fixed name
                 [
@@ -88,6 +94,7 @@ class OwnServer:
                     "--no-defaults",
                     f"--datadir={data}",
                     f"--socket={self._folder / 'socket'}",
+                    f"--pid-file={self._folder / 'pid'}",
                     f"--port={server.port}",
                     "--bind-address=127.0.0.1",
                     "--character-set-server=utf8mb4",
@@ -107,20 +114,35 @@ class OwnServer:
             process.terminate()
             process.wait(30)
 
+    def _await_former(self) -> None:
+        """One that was left behind when its owner was killed ends by itself; two at one folder would spoil it."""
+        file = self._folder / "pid"
+        until = time.monotonic() + STARTS_WITHIN_S
+        while file.exists() and _runs(int(file.read_text() or 0)):
+            if time.monotonic() > until:
+                raise CannotStart(f"Another MariaDB still works on {self._folder}. End it first.")
+            time.sleep(0.1)
+
     def _make(self, data: Path) -> None:
         maker = _find("mariadb-install-db", "mysql_install_db")
-        subprocess.run(  # noqa: S603  a program found by its fixed name
-            [
-                maker,
-                "--no-defaults",
-                f"--datadir={data}",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                *_as_root(),
-            ],
-            check=True,
-            capture_output=True,
-        )
+        lock = Path(tempfile.gettempdir()) / "chartbridge-mariadb-install.lock"
+        with lock.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # two at once get in each other's way
+            made = subprocess.run(  # noqa: S603  a program found by its fixed name
+                [
+                    maker,
+                    "--no-defaults",
+                    f"--datadir={data}",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    *_as_root(),
+                ],
+                capture_output=True,
+            )
+        if made.returncode:
+            (self._folder / "server.log").write_bytes(made.stdout + made.stderr)
+            shutil.rmtree(data, ignore_errors=True)
+            raise CannotStart(f"MariaDB could not be set up. Its words are in {self._folder / 'server.log'}.")
 
     def _await(self, answers: Callable[[], None]) -> None:
         until = time.monotonic() + STARTS_WITHIN_S
@@ -137,6 +159,13 @@ class OwnServer:
                 return
 
 
+def check_parts() -> None:
+    """Raise `CannotStart` with what to install, if a part is missing."""
+    _find("mariadbd", "mysqld")
+    _find("mariadb-install-db", "mysql_install_db")
+    odbc_driver()
+
+
 def odbc_driver() -> str:
     """Where MariaDB's ODBC driver lies. Raises `CannotStart`."""
     found = [path for place in _DRIVERS for path in glob(place)]
@@ -150,6 +179,16 @@ def _find(*names: str) -> str:
         if found := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
             return found
     raise CannotStart("MariaDB is missing. Install the package mariadb-server.")
+
+
+def _runs(process: int) -> bool:
+    if process <= 0:
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _tied() -> list[str]:

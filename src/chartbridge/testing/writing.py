@@ -49,6 +49,18 @@ class WritingContract:
         wanted = f"{HARD_TEXT} {MARKER}"
         assert " ".join(seen.text.split()) == " ".join(wanted.split())
 
+    def test_the_longest_text_is_stored_whole(self, rig: Rig, connector: Connector) -> None:
+        if CommandKind.ADD_NOTE not in connector.manifest.commands:
+            return
+        longest = connector.manifest.commands[CommandKind.ADD_NOTE].max_text or 4000
+        words = " ".join(f"word{number} é" for number in range(longest))
+        text = words[: min(longest, 8000) - len(MARKER) - 1].strip()
+        command = offered(rig, connector, CommandKind.ADD_NOTE, text=text)
+        connector.write(command)
+        seen = connector.landed(command)
+        assert seen is not None
+        assert seen.text == rig.truth(MARKER)[0].text == f"{text} {MARKER}"
+
     def test_looking_never_says_yes_to_what_is_not_there(self, rig: Rig, connector: Connector) -> None:
         for kind in connector.manifest.commands:
             if kind not in MARKED:

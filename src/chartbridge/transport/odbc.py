@@ -35,6 +35,8 @@ _NEVER = re.compile(r";|--|/\*", re.IGNORECASE)
 _LOST = ("08", "HYT", "57")
 BUSY_S = 5.0
 """Seconds to leave a busy database alone."""
+WHOLE_TEXT = 64 * 1024
+"""Texts up to so many bytes are handed to the driver whole. In pieces, MariaDB's driver (3.1.15) loses letters of them."""
 
 pyodbc.pooling = False  # a line that a session lock was taken on must end when it is closed
 
@@ -161,6 +163,7 @@ class Odbc:
         except pyodbc.Error as error:
             raise self._not_connected(error) from None
         link.timeout = self._statement_s
+        link.maxwrite = WHOLE_TEXT
         try:
             for statement in opening:
                 link.execute(statement).close()

@@ -136,7 +136,8 @@ def _notes(activity: Activity, desk: Desk) -> list[Planned]:
 def _document(activity: Activity, desk: Desk) -> Planned:
     marker = new_marker()
     day = _local(activity.occurred_at, desk.time_zone).date()
-    name = document_name(ActivityKind(activity.kind), day, marker)
+    claim = desk.claim(CommandKind.ADD_DOCUMENT)
+    name = document_name(ActivityKind(activity.kind), day, marker, limit=claim.max_text if claim else 0)
     return Planned(command=CommandKind.ADD_DOCUMENT, text=name, marker=marker, verdict=_UNDECIDED)
 
 

@@ -49,9 +49,6 @@ class DentrixRig(OdbcRig):
         super().close()
         self.practice.set_zone(None)
 
-    def own_settings(self) -> tuple[dict[str, str], dict[str, str]]:
-        return {"write_licence": "true"}, {}
-
     def status_of(self, appointment_key: str) -> str:
         return str(
             self.practice.rows("SELECT status AS s FROM appt WHERE apptid = %s", (appointment_key,))[0]["s"]

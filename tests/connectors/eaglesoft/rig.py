@@ -47,9 +47,6 @@ class EaglesoftRig(OdbcRig):
     def practice(self) -> EaglesoftPractice:
         return self.knobs.at
 
-    def own_settings(self) -> tuple[dict[str, str], dict[str, str]]:
-        return {}, {"authorisation": self.practice.authorisation}
-
     def status_of(self, appointment_key: str) -> str:
         row = self.practice.rows(
             "SELECT confirmation_status AS c, arrival_status AS a FROM appointment WHERE appointment_id = %s",

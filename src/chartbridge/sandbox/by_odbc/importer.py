@@ -13,7 +13,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from chartbridge.sandbox.by_odbc.knobs import Knobs
 from chartbridge.sandbox.by_odbc.practice import OdbcPractice
 from chartbridge.sandbox.server import Server
 
@@ -23,13 +22,13 @@ REFUSED = 3
 def instruct(settings: Path, practice: OdbcPractice, fault: str = "") -> None:
     """Write the settings file."""
     told = {
-        "practice": type(practice).__name__,
+        "pms": practice.pms,
         "server": asdict(practice.server),
         "owner": practice.owner,
         "fault": fault,
     }
+    settings.touch(mode=0o600)
     settings.write_text(json.dumps(told))
-    settings.chmod(0o600)
 
 
 def command(settings: Path, kind: str) -> str:
@@ -43,9 +42,11 @@ def command(settings: Path, kind: str) -> str:
 
 def main(settings: str, file: str, patient: str, name: str, kind: str) -> int:
     """Import one document. Returns 0, or `REFUSED`."""
+    from chartbridge.sandbox.by_odbc.office import knobs_of  # which writes this program's settings
+
     told = json.loads(Path(settings).read_text())
     fault = told["fault"]
-    knobs = _knobs(told["practice"], Server(**told["server"]), told["owner"])
+    knobs = knobs_of(told["pms"], Server(**told["server"]), owner=told["owner"])
     if fault:
         instruct(Path(settings), knobs.at)
     if fault == "refuse" or not Path(file).read_bytes().startswith(b"%PDF"):
@@ -56,16 +57,6 @@ def main(settings: str, file: str, patient: str, name: str, kind: str) -> int:
     if fault == "dies_after":
         os.kill(os.getpid(), signal.SIGKILL)
     return 0
-
-
-def _knobs(practice: str, server: Server, owner: str) -> Knobs:
-    if practice == "DentrixPractice":
-        from chartbridge.sandbox.dentrix import DentrixKnobs, DentrixPractice
-
-        return DentrixKnobs(DentrixPractice(server, owner=owner))
-    from chartbridge.sandbox.eaglesoft import EaglesoftKnobs, EaglesoftPractice
-
-    return EaglesoftKnobs(EaglesoftPractice(server, owner=owner))
 
 
 if __name__ == "__main__":

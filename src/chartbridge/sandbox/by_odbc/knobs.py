@@ -6,12 +6,17 @@ Must not be in it: how a connector reads or writes, a vendor's columns.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
-from chartbridge.sandbox.by_odbc.practice import FAULTS, OdbcPractice
+from chartbridge.domain.marker import PREFIX, markers_in
+from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice
+from chartbridge.sandbox.by_odbc.seed import ACTIVE, Booking, Person, calendar
+from chartbridge.sandbox.by_odbc.seed import people as made_up
+from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite, Proof, judge_moves, judge_writes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +32,31 @@ class Truth:
         return f"Truth({self.table} {self.key})"
 
 
+class Stage(StrEnum):
+    """How far somebody has come today."""
+
+    BOOKED = "booked"
+    HERE = "here"
+    ROOM = "room"
+    LEAVING = "leaving"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visit:
+    """A visit of today."""
+
+    key: str
+    patient: str
+    at: datetime
+    stage: Stage
+
+
 class Knobs(ABC):
     """The knobs of one practice."""
+
+    stages: ClassVar[dict[Stage, str]]
+    """The status that a visit is given when it comes so far; a stage without one is not played."""
 
     records: ClassVar[dict[str, str]]
     """What a record is called → the statement that reads those of a kind as key (k), patient (p) and text (t)."""
@@ -65,6 +93,34 @@ class Knobs(ABC):
     @abstractmethod
     def expire_authorisation(self) -> None:
         """Let nobody write any more who could before."""
+
+    @abstractmethod
+    def give_phone(self, patient: str, number: str) -> None:
+        """Change a patient's mobile phone."""
+
+    @abstractmethod
+    def visits_today(self) -> list[Visit]:
+        """Today's visits of patients, by time."""
+
+    @abstractmethod
+    def add_people(self, people: Sequence[Person]) -> list[str]:
+        """Add many; returns their numbers."""
+
+    @abstractmethod
+    def add_visits(self, bookings: Sequence[Booking]) -> None:
+        """Book many."""
+
+    def fill(self, count: int, seed: int) -> None:
+        """Fill an empty practice with people and their visits."""
+        now = self.at.now()
+        people = made_up(count, seed, now.date())
+        keys = self.add_people(people)
+        able = [key for key, person in zip(keys, people, strict=True) if person.state == ACTIVE]
+        self.add_visits(list(calendar(able, now, seed)))
+
+    def stage_of(self, status_key: str) -> Stage:
+        """How far a visit with this status has come."""
+        return next((stage for stage, key in self.stages.items() if key == status_key), Stage.BOOKED)
 
     # what goes wrong
 
@@ -103,6 +159,27 @@ class Knobs(ABC):
             for word, statement in self.records.items()
             for row in self._carrying(statement, marker)
         ]
+
+    def markers(self) -> dict[str, list[str]]:
+        """Every marker in the practice's tables with its patients' numbers, one per record that carries it."""
+        found: dict[str, list[str]] = {}
+        for statement in self.records.values():
+            for row in self._carrying(statement, PREFIX):
+                for marker in set(markers_in(str(row["t"]))):
+                    found.setdefault(marker, []).append(str(row["p"]).strip())
+        return found
+
+    def had_status(self, visit: str, status_key: str) -> list[str]:
+        """The patients of a visit that had this status at any time, by the sandbox's own record of it."""
+        rows = self.at.rows(
+            f"SELECT patient AS p FROM {SEEN} WHERE visit = %s AND status = %s", (visit, status_key)
+        )
+        return [str(row["p"]).strip() for row in rows]
+
+    def prove(self, writes: Iterable[ExpectedWrite], moves: Iterable[ExpectedMove]) -> tuple[Proof, Proof]:
+        """What the practice's own tables say of what a hub says it has written and moved."""
+        moved = judge_moves(lambda want: self.had_status(want.appointment_key, want.status_key), moves)
+        return judge_writes(self.markers(), writes), moved
 
     def _carrying(self, statement: str, marker: str) -> Sequence[dict[str, Any]]:
         return self.at.rows(f"SELECT k, p, t FROM ({statement}) r WHERE t LIKE %s", (f"%{marker}%",))

@@ -20,11 +20,14 @@ from chartbridge.sandbox.server import Server
 
 FAULTS = "chartbridge_sandbox_faults"
 """Where a sandbox keeps what is to go wrong; not a table of the vendor's."""
+SEEN = "chartbridge_sandbox_seen"
+"""Where a sandbox keeps every status that a visit had, to prove a move by; not a table of the vendor's."""
 
 
 class OdbcPractice(ABC):
     """One practice. `hub` is the sign-in that a hub uses."""
 
+    pms: ClassVar[str]
     usual_owner: ClassVar[str]
     user: ClassVar[str]
 
@@ -49,6 +52,14 @@ class OdbcPractice(ABC):
     @abstractmethod
     def open_gate(self) -> None:
         """Let the hub write, as the vendor does once it has allowed it."""
+
+    @abstractmethod
+    def permission(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What a hub enters so that it may write: values and secrets."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Take up what an earlier process has made."""
 
     def prepare_line(self, cursor: Any) -> None:
         """What the administrator's line begins with."""
@@ -75,6 +86,7 @@ class OdbcPractice(ABC):
             cursor.execute(f"GRANT SELECT ON {self.owner}.* TO '{user}'@'%'")
             link.select_db(self.owner)
             cursor.execute(f"CREATE TABLE {FAULTS} (fault VARCHAR(20) PRIMARY KEY, times INT) ENGINE=MyISAM")
+            cursor.execute(f"CREATE TABLE {SEEN} (visit INT, patient CHAR(10), status CHAR(30), KEY (visit))")
             for statement in self.statements():
                 cursor.execute(statement)
         self.fill_lists()
@@ -88,7 +100,7 @@ class OdbcPractice(ABC):
         if {str(row["name"]) for row in found} != self.there():
             self.create()
             return
-        for table in (*self.emptied(), FAULTS):
+        for table in (*self.emptied(), FAULTS, SEEN):
             self.run(f"DELETE FROM {table}")
         self.fill_lists()
 
@@ -141,6 +153,15 @@ class OdbcPractice(ABC):
             with self._link.cursor(DictCursor) as cursor:
                 self.prepare_line(cursor)
                 yield cursor
+
+
+def watching(table: str, visit: str, patient: str, status: str) -> list[str]:
+    """Triggers that keep every status of a visit. The arguments are expressions over NEW."""
+    return [
+        f"CREATE TRIGGER seen_{table}_{when.lower()} AFTER {when} ON {table} FOR EACH ROW"
+        f" INSERT INTO {SEEN} (visit, patient, status) VALUES ({visit}, {patient}, {status})"
+        for when in ("INSERT", "UPDATE")
+    ]
 
 
 def signals(faults: Sequence[tuple[str, str, str]]) -> str:

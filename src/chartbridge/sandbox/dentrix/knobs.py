@@ -5,9 +5,11 @@ Must not be in it: how a connector reads or writes.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 
-from chartbridge.sandbox.by_odbc.knobs import Knobs
+from chartbridge.sandbox.by_odbc.knobs import Knobs, Stage, Visit
+from chartbridge.sandbox.by_odbc.seed import ACTIVE, ARCHIVED, AT_ONCE, INACTIVE, NON_PATIENT, Booking, Person
 from chartbridge.sandbox.dentrix.practice import DOCUMENT_TYPES, OPERATORIES, STATUS_WORDS, DentrixPractice
 
 JOURNAL = 49
@@ -25,6 +27,7 @@ class DentrixKnobs(Knobs):
         " LEFT JOIN document d ON d.docid = t.docid WHERE t.attachtotype = 1",
     }
     during_update = "v_provider"
+    stages = {Stage.HERE: "4", Stage.ROOM: "10", Stage.LEAVING: "11", Stage.DONE: "-106"}
 
     # people
 
@@ -75,6 +78,73 @@ class DentrixKnobs(Knobs):
     def delete_visit(self, visit: str) -> None:
         self._log(visit, deletedflag=1)
         self.at.run("DELETE FROM appt WHERE apptid = %s", (visit,))
+
+    def give_phone(self, patient: str, number: str) -> None:
+        self.edit_patient(patient, pager=number)
+
+    def visits_today(self) -> list[Visit]:
+        rows = self.at.rows(
+            "SELECT apptid AS k, patid AS p, apptdate AS day, timehr AS h, timemin AS m, status AS s FROM appt"
+            " WHERE apptdate = CURDATE() AND patid <> 0 AND apptbroken = 0 ORDER BY timehr, timemin, apptid"
+        )
+        return [
+            Visit(
+                key=str(row["k"]),
+                patient=str(row["p"]),
+                at=datetime.combine(row["day"], time(row["h"], row["m"])),
+                stage=self.stage_of(str(row["s"])),
+            )
+            for row in rows
+        ]
+
+    # many at once
+
+    def add_people(self, people: Sequence[Person]) -> list[str]:
+        """A household of its own for each: its number is the patient's."""
+        keys = [FIRST_PATIENT + place for place in range(len(people))]
+        states = {ACTIVE: 1, NON_PATIENT: 2, INACTIVE: 3, ARCHIVED: 4}
+        rows = [
+            {
+                "patid": key,
+                "guarid": keys[person.head],
+                "lastname": person.last[:20],
+                "firstname": person.first[:15],
+                "prefname": person.preferred[:15],
+                "provid1": "DDS1",
+                "status": states[person.state],
+                "addrid": key,
+                "birthdate": person.birth,
+                "workphone": person.work,
+                "pager": person.mobile,
+                "emailaddr": person.email,
+                "privacyflags": 0 if person.wants_texts else 2,
+            }
+            for key, person in zip(keys, people, strict=True)
+        ]
+        houses = [{"addrid": key, "phone": person.home} for key, person in zip(keys, people, strict=True)]
+        for begin in range(0, len(rows), AT_ONCE):
+            self.at.insert_many("address", houses[begin : begin + AT_ONCE])
+            self.at.insert_many("patient", rows[begin : begin + AT_ONCE])
+        return [str(key) for key in keys]
+
+    def add_visits(self, bookings: Sequence[Booking]) -> None:
+        for begin in range(0, len(bookings), AT_ONCE):
+            self.at.insert_many(
+                "appt",
+                [
+                    {
+                        "patid": int(each.patient),
+                        "apptdate": each.at.date(),
+                        "timehr": each.at.hour,
+                        "timemin": each.at.minute,
+                        "apptlen": each.minutes,
+                        "opid": OPERATORIES[each.room - 1][0],
+                        "provid": "DDS1",
+                        "apptreason": each.reason,
+                    }
+                    for each in bookings[begin : begin + AT_ONCE]
+                ],
+            )
 
     # papers
 

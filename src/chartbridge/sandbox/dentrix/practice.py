@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pymysql
 
-from chartbridge.sandbox.by_odbc.practice import FAULTS, OdbcPractice
+from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice
 from chartbridge.sandbox.dentrix.tables import OWNER, STATUSES, TABLES, VIEWS, WRITABLE, statements
 
 VERSION = "24.6"
@@ -22,7 +22,7 @@ PROVIDERS = (
 STAFF = (("FD1", "Mary", "Frontdesk"), ("AST1", "Ann", "Assistant"))
 STATUS_WORDS = (
     (0, "??????"), (1, "FIRM"), (2, "FIRM-E"), (3, "EMERGENCY"), (4, "HERE"), (5, "READY"), (6, "LMM"), (7, "LMP"),
-    (8, "MULTI"), (9, "NOFLEX"),
+    (8, "MULTI"), (9, "NOFLEX"), (10, "IN CHAIR"), (11, "CHECKOUT"),
 )  # fmt: skip
 DOCUMENT_TYPES = ((1, "Miscellaneous"), (2, "Insurance"), (3, "Statements"))
 OPERATORIES = (("OP-1", "Op 1"), ("OP-2", "Op 2"), ("OP-3", "Op 3"), ("HYG1", "Hygiene 1"))
@@ -31,7 +31,7 @@ OPERATORIES = (("OP-1", "Op 1"), ("OP-2", "Op 2"), ("OP-3", "Op 3"), ("HYG1", "H
 class DentrixPractice(OdbcPractice):
     """One practice. Its hub may read; with the licence it may also write."""
 
-    usual_owner, user = OWNER, "chartbridge_dx"
+    pms, usual_owner, user = "dentrix", OWNER, "chartbridge_dx"
 
     def statements(self) -> Sequence[str]:
         return statements()
@@ -40,7 +40,13 @@ class DentrixPractice(OdbcPractice):
         return list(TABLES)
 
     def there(self) -> set[str]:
-        return {*TABLES, *VIEWS, FAULTS}
+        return {*TABLES, *VIEWS, FAULTS, SEEN}
+
+    def permission(self) -> tuple[dict[str, str], dict[str, str]]:
+        return {"write_licence": "true"}, {}
+
+    def resume(self) -> None:
+        """Nothing that isn't in the database."""
 
     def open_gate(self) -> None:
         """Grant the Write licence."""

@@ -5,7 +5,7 @@ Must not be in it: rows.
 
 from __future__ import annotations
 
-from chartbridge.sandbox.by_odbc.practice import signals
+from chartbridge.sandbox.by_odbc.practice import signals, watching
 
 OWNER = "admin"
 _STAMP = ", automodifiedtimestamp DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)"
@@ -95,6 +95,7 @@ def statements() -> list[str]:
     """What makes everything."""
     made = [f"CREATE TABLE {name} ({columns}{_STAMP}) ENGINE=InnoDB" for name, columns in TABLES.items()]
     made += [f"CREATE VIEW {name} AS {selected}" for name, selected in VIEWS.items()]
+    made += watching("appt", "NEW.apptid", "NEW.patid", "NEW.status")
     return made + [
         _trigger(table, rule, when) for table, rule in _RULES.items() for when in ("INSERT", "UPDATE")
     ]

@@ -5,10 +5,14 @@ Must not be in it: how a connector reads or writes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chartbridge.sandbox.by_odbc.knobs import Knobs
+from chartbridge.sandbox.by_odbc.knobs import Knobs, Stage, Visit
+from chartbridge.sandbox.by_odbc.seed import ACTIVE, AT_ONCE, NON_PATIENT, Booking, Person
 from chartbridge.sandbox.eaglesoft.practice import EaglesoftPractice
+
+FIRST_PATIENT = 10001
 
 
 class EaglesoftKnobs(Knobs):
@@ -20,6 +24,8 @@ class EaglesoftKnobs(Knobs):
         "document": "SELECT document_id AS k, ref_id AS p, document_name AS t FROM document",
     }
     during_update = "appointment_provider"
+    stages = {Stage.HERE: "arrival:1", Stage.ROOM: "arrival:2", Stage.DONE: "arrival:4"}
+    """Only 4 is public; 1 and 2 are this sandbox's own, for a practice to map."""
 
     # people
 
@@ -75,6 +81,74 @@ class EaglesoftKnobs(Knobs):
     def unschedule(self, visit: str) -> None:
         """Take a visit off the schedule; it stays in the table."""
         self.set_visit(visit, location_id=-1)
+
+    def give_phone(self, patient: str, number: str) -> None:
+        self.edit_patient(patient, cell_phone=number)
+
+    def visits_today(self) -> list[Visit]:
+        rows = self.at.rows(
+            "SELECT appointment_id AS k, patient_id AS p, start_time AS at, arrival_status AS s FROM appointment"
+            " WHERE start_time >= CURDATE() AND start_time < CURDATE() + INTERVAL 1 DAY AND classification = 1"
+            " AND location_id >= 0 ORDER BY start_time, appointment_id"
+        )
+        return [
+            Visit(
+                key=str(row["k"]),
+                patient=str(row["p"]).strip(),
+                at=row["at"],
+                stage=self.stage_of(f"arrival:{row['s']}"),
+            )
+            for row in rows
+        ]
+
+    # many at once
+
+    def add_people(self, people: Sequence[Person]) -> list[str]:
+        keys = [str(FIRST_PATIENT + place) for place in range(len(people))]
+        rows = [
+            {
+                "patient_id": key,
+                "last_name": person.last[:40],
+                "first_name": person.first[:40],
+                "preferred_name": person.preferred[:40],
+                "birth_date": person.birth,
+                "status": "A" if person.state in (ACTIVE, NON_PATIENT) else "I",
+                "patient_status": "N" if person.state == NON_PATIENT else "Y",
+                "responsible_party": keys[person.head],
+                "cell_phone": person.mobile,
+                "home_phone": person.home,
+                "work_phone": person.work,
+                "email_address": person.email,
+                "receives_sms": "Y" if person.wants_texts else "N",
+            }
+            for key, person in zip(keys, people, strict=True)
+        ]
+        for begin in range(0, len(rows), AT_ONCE):
+            self.at.insert_many("patient", rows[begin : begin + AT_ONCE])
+        return keys
+
+    def add_visits(self, bookings: Sequence[Booking]) -> None:
+        first = (
+            int(self.at.rows("SELECT COALESCE(MAX(appointment_id), 0) AS top FROM appointment")[0]["top"]) + 1
+        )
+        for begin in range(0, len(bookings), AT_ONCE):
+            visits = [
+                {
+                    "appointment_id": first + begin + place,
+                    "patient_id": each.patient,
+                    "start_time": each.at,
+                    "end_time": each.at + timedelta(minutes=each.minutes),
+                    "location_id": each.room,
+                    "classification": 1,
+                    "description": each.reason,
+                }
+                for place, each in enumerate(bookings[begin : begin + AT_ONCE])
+            ]
+            self.at.insert_many("appointment", visits)
+            self.at.insert_many(
+                "appointment_provider",
+                [{"appointment_id": visit["appointment_id"], "provider_id": "AB"} for visit in visits],
+            )
 
     # papers
 

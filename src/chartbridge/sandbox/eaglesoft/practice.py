@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from chartbridge.sandbox.by_odbc.practice import FAULTS, OdbcPractice
+from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice
 from chartbridge.sandbox.eaglesoft.tables import OWNER, SIGNATURE, TABLES, statements
 from chartbridge.sandbox.server import Server
 
@@ -28,7 +28,7 @@ CHAIRS = ((1, "Op 1"), (2, "Op 2"), (3, "Op 3"), (4, "Hygiene 1"))
 class EaglesoftPractice(OdbcPractice):
     """One practice. `authorisation` is the statement by which a session is let write."""
 
-    usual_owner, user = OWNER, "chartbridge_es"
+    pms, usual_owner, user = "eaglesoft", OWNER, "chartbridge_es"
 
     def __init__(self, server: Server, *, owner: str = "", user: str = "", password: str = "") -> None:
         super().__init__(server, owner=owner, user=user, password=password)
@@ -46,7 +46,7 @@ class EaglesoftPractice(OdbcPractice):
         return list(TABLES)
 
     def there(self) -> set[str]:
-        return {*TABLES, FAULTS, SIGNATURE}
+        return {*TABLES, FAULTS, SEEN, SIGNATURE}
 
     def open_gate(self) -> None:
         user, _ = self.hub
@@ -58,6 +58,12 @@ class EaglesoftPractice(OdbcPractice):
         self._signature = secrets.token_hex(8)
         self.run(f"DELETE FROM {SIGNATURE}")
         self.insert(SIGNATURE, signature=self._signature)
+
+    def permission(self) -> tuple[dict[str, str], dict[str, str]]:
+        return {}, {"authorisation": self.authorisation}
+
+    def resume(self) -> None:
+        self._signature = str(self.rows(f"SELECT signature FROM {SIGNATURE}")[0]["signature"])
 
     def prepare_line(self, cursor: Any) -> None:
         cursor.execute(f"SET @connection_authentication = (SELECT MAX(signature) FROM {SIGNATURE})")

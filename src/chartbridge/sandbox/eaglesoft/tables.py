@@ -5,7 +5,7 @@ Must not be in it: rows.
 
 from __future__ import annotations
 
-from chartbridge.sandbox.by_odbc.practice import signals
+from chartbridge.sandbox.by_odbc.practice import signals, watching
 
 OWNER = "PPM"
 FAULTS_OF_WRITING = (
@@ -56,10 +56,16 @@ GATED = ("appointment", "appt_log", "operatory_notes", "operatory_notes_type", "
 SIGNATURE = "chartbridge_sandbox_signature"
 
 
+_STATUS = """CASE WHEN COALESCE(NEW.arrival_status, 0) <> 0 THEN CONCAT('arrival:', NEW.arrival_status)
+    ELSE CONCAT('confirmation:', NEW.confirmation_status) END"""
+"""A visit's status as a hub knows it."""
+
+
 def statements() -> list[str]:
     """What makes everything."""
     made = [f"CREATE TABLE {name} ({columns}) ENGINE=InnoDB" for name, columns in TABLES.items()]
     made.append(f"CREATE TABLE {SIGNATURE} (signature VARCHAR(60)) ENGINE=InnoDB")
+    made += watching("appointment", "NEW.appointment_id", "NEW.patient_id", _STATUS)
     return made + [_gate(table, when) for table in GATED for when in ("INSERT", "UPDATE")]
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from chartbridge.domain.marker import PREFIX, markers_in
 from chartbridge.sandbox.open_dental.database import connect, sqlite_path
+from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite, Proof, judge_moves, judge_writes
 
 Found = tuple[int, str]
 """Patient number, text."""
@@ -28,55 +28,9 @@ VERIFICATIONS = tuple(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExpectedWrite:
-    """One write that the hub says it has done."""
-
-    marker: str
-    patient_key: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExpectedMove:
-    """One status that the hub says it has set; the practice may have moved the visit on since."""
-
-    appointment_key: str
-    status_key: str
-    patient_key: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
-    """What the practice's own tables say. `in_pms` counts markers found at least once, at the right patient."""
-
-    in_pms: int
-    missing: tuple[str, ...]
-    twice: tuple[str, ...]
-    wrong_patient: tuple[str, ...]
-
-    @property
-    def clean(self) -> bool:
-        return not (self.missing or self.twice or self.wrong_patient)
-
-
 def read_proof(database_url: str, expected: Iterable[ExpectedWrite]) -> Proof:
     """Look for every marker in notes, documents' names and insurance verifications."""
-    wanted = list(expected)
-    found = read_markers(database_url)
-    missing, twice, wrong = [], [], []
-    in_pms = 0
-    for want in wanted:
-        patients = found.get(want.marker, [])
-        if not patients:
-            missing.append(want.marker)
-            continue
-        if len(patients) > 1:
-            twice.append(want.marker)
-        if any(p != want.patient_key for p in patients):
-            wrong.append(want.marker)
-        else:
-            in_pms += 1
-    return Proof(in_pms=in_pms, missing=tuple(missing), twice=tuple(twice), wrong_patient=tuple(wrong))
+    return judge_writes(read_markers(database_url), expected)
 
 
 def read_markers(database_url: str) -> dict[str, list[str]]:
@@ -93,21 +47,17 @@ def read_markers(database_url: str) -> dict[str, list[str]]:
 
 
 def read_moves(database_url: str, expected: Iterable[ExpectedMove]) -> Proof:
-    """Look whether each visit had its status at any time, by its history. A status can't be there twice."""
-    in_pms, missing, wrong = 0, [], []
+    """Look whether each visit had its status at any time, by its history."""
     with _reading(database_url) as read:
-        for want in expected:
+
+        def patients(want: ExpectedMove) -> list[str]:
             found = read(
                 "SELECT PatNum,'' FROM histappointment "
                 f"WHERE AptNum={int(want.appointment_key)} AND Confirmed={int(want.status_key)}"
             )
-            if not found:
-                missing.append(want.appointment_key)
-            elif any(str(patient) != want.patient_key for patient, _ in found):
-                wrong.append(want.appointment_key)
-            else:
-                in_pms += 1
-    return Proof(in_pms=in_pms, missing=tuple(missing), twice=(), wrong_patient=tuple(wrong))
+            return [str(patient) for patient, _ in found]
+
+        return judge_moves(patients, expected)
 
 
 def _verifications(read: Callable[[str], list[Found]]) -> dict[str, set[str]]:

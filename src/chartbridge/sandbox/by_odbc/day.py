@@ -1,0 +1,109 @@
+"""Plays a day at the front desk of such a practice: people arrive, are seated, leave, are booked, moved and edited.
+
+Seeded; speed in events a minute. What it tells has no names in it, only numbers.
+Must not be in it: a vendor's column or status.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from chartbridge.sandbox.by_odbc.knobs import Knobs, Stage, Visit
+
+Tell = Callable[[str], None]
+_ONWARD = {
+    Stage.BOOKED: Stage.HERE,
+    Stage.HERE: Stage.ROOM,
+    Stage.ROOM: Stage.LEAVING,
+    Stage.LEAVING: Stage.DONE,
+}
+_WORDS = {
+    Stage.HERE: "is here",
+    Stage.ROOM: "is in the chair",
+    Stage.LEAVING: "is at check-out",
+    Stage.DONE: "is complete",
+}
+
+
+class Day:
+    """A day's doings, one event at a time by `step`, or in a thread by `start`."""
+
+    def __init__(self, knobs: Knobs, *, seed: int = 7, tell: Tell | None = None) -> None:
+        self._knobs = knobs
+        self._chance = random.Random(seed)  # noqa: S311
+        self._tell = tell or (lambda _line: None)
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, events_per_minute: float) -> None:
+        """Play on in a thread until `stop`."""
+        self._over.clear()
+        pause = 60.0 / events_per_minute
+        self._thread = threading.Thread(target=self._play, args=(pause,), name="sandbox-day", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(10)
+            self._thread = None
+
+    def step(self) -> str:
+        """Let one thing happen and return what it was, or empty if there was nothing to do."""
+        ways = [self._go_on, self._edit, self._move, self._walk_in]
+        chosen = self._chance.choices(ways, (12, 3, 1, 1))[0]
+        told = chosen() or self._walk_in()
+        if told:
+            self._tell(told)
+        return told
+
+    def _play(self, pause: float) -> None:
+        while not self._over.wait(pause):
+            self.step()
+
+    def _go_on(self) -> str:
+        """The earliest who can goes one place on; nobody comes more than an hour early."""
+        soon = self._knobs.at.now() + timedelta(hours=1)
+        able = [
+            visit
+            for visit in self._knobs.visits_today()
+            if visit.stage in _ONWARD
+            and _ONWARD[visit.stage] in self._knobs.stages
+            and (visit.stage is not Stage.BOOKED or visit.at < soon)
+        ]
+        if not able:
+            return ""
+        visit = self._chance.choice(able[:6])
+        onward = _ONWARD[visit.stage]
+        self._knobs.set_status(visit.key, self._knobs.stages[onward])
+        return f"patient {visit.patient} {_WORDS[onward]}: appointment {visit.key}"
+
+    def _edit(self) -> str:
+        visit = self._some_visit()
+        if visit is None:
+            return ""
+        self._knobs.give_phone(visit.patient, f"(503)555-01{self._chance.randrange(100):02}")
+        return f"patient {visit.patient} has a new phone number"
+
+    def _move(self) -> str:
+        visit = self._some_visit()
+        if visit is None or visit.stage is not Stage.BOOKED:
+            return ""
+        self._knobs.move(visit.key, visit.at + timedelta(minutes=self._chance.choice((-30, 10, 20))))
+        return f"appointment {visit.key} was moved"
+
+    def _walk_in(self) -> str:
+        visit = self._some_visit()
+        if visit is None:
+            return ""
+        now = self._knobs.at.now()
+        key = self._knobs.book(visit.patient, now.replace(minute=now.minute // 10 * 10, second=0))
+        return f"patient {visit.patient} walked in: appointment {key}"
+
+    def _some_visit(self) -> Visit | None:
+        visits = self._knobs.visits_today()
+        return self._chance.choice(visits) if visits else None
