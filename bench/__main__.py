@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import first_sync, fleet, idle, latency, practice, writes
+from bench import by_odbc, first_sync, fleet, idle, latency, practice, writes
 from bench.figures import Part, line
 from bench.machine import machine
 from bench.page import DATA, PAGE, collect, page
@@ -31,7 +31,10 @@ ON_ONE: dict[str, Callable[[Part, MariaDb, Sizes], None]] = {
     "activities": lambda part, _maria, sizes: writes.activities(part, sizes),
     "drain": lambda part, _maria, sizes: writes.drain(part, sizes),
     "fleet": fleet.run,
+    "odbc": lambda part, _maria, sizes: by_odbc.run(part, sizes),
 }
+OWN_PRACTICES = {"odbc"}
+"""Parts that make their practices themselves."""
 
 
 def main() -> None:
@@ -65,7 +68,7 @@ def _measure(names: list[str], *, quick: bool, once: bool) -> list[Part]:
     measured = []
     maria = practice.server()
     try:
-        for size in (sizes.small, sizes.big):
+        for size in (sizes.small, sizes.big) if set(names) - OWN_PRACTICES else ():
             for engine in ENGINES:
                 practice.ensure(maria, engine, size)
         for name in (each for each in PARTS if each in names):

@@ -26,6 +26,7 @@ class Size:
 
 BIG = Size(patients=200_000, appointments=2_000_000)
 SMALL = Size(patients=2_000, appointments=20_000)
+ODBC = Size(patients=50_000, appointments=500_000)
 TINY = Size(patients=40, appointments=200, today=20)
 
 

@@ -85,10 +85,21 @@ PARTS: dict[str, str] = {
         "settled, processor time and slip (how much later than planned a check begins) are taken while "
         "nothing changes."
     ),
+    "odbc": (
+        "Eaglesoft's and Dentrix's sandboxes with 50,000 patients and 500,000 appointments, 300 of them today, each "
+        "on a MariaDB of its own behind its ODBC driver and unixODBC. The connector is asked back to back in one "
+        "process: what the hub stores of it is not in these figures. Processor time is the scheduler's own, of the "
+        "asking process and of all threads of the database server. The check of statuses is the re-read of today's "
+        "schedule, whose rows are hashed and compared. After ten changes, one check of statuses and one of "
+        "appointments. A note is written in a transaction of its own, committed to the disk, and read back before "
+        "the next one. Whether Dentrix has indexes on its times of change is not known: both ways are measured. "
+        "These are figures of this project's connectors and sandboxes, not of SQL Anywhere or FairCom."
+    ),
 }
 """Part → how it is measured. The order is the order of running and of the page."""
 
 _BOTH = ENGINES
+_ODBC = ("Eaglesoft", "Dentrix")
 TABLE: tuple[Line, ...] = (
     Line(
         key="idle.growth_hub", part="idle", ratio=True, engines=_BOTH, unit="×", limit=1.3,
@@ -272,6 +283,45 @@ TABLE: tuple[Line, ...] = (
     Line(
         key="serve.memory_day", part="latency", engines=_BOTH, unit="MB", limit=300,
         what="memory of `serve` with the big practice, highest while it is checked, read and watched",
+    ),
+    Line(
+        key="odbc.day", part="odbc", engines=_ODBC, unit="ms", limit=20,
+        what="by ODBC: re-read of today's schedule with nothing new, its hashes compared",
+    ),
+    *(
+        Line(
+            key=f"odbc.{stream}_{side}", part="odbc", engines=_ODBC, unit="ms",
+            what=f"by ODBC: idle check of {words}, {whose} processor time",
+        )
+        for stream, words in (("status", "statuses"), ("appointments", "appointments"), ("patients", "patients"))
+        for side, whose in (("client", "connector's"), ("server", "server's"))
+    ),
+    *(
+        Line(
+            key=f"odbc.{stream}_indexed_{side}", part="odbc", engines=("Dentrix",), unit="ms",
+            what=f"by ODBC: the same check of {stream} with an index on the times of change, {whose} processor time",
+        )
+        for stream in ("appointments", "patients")
+        for side, whose in (("client", "connector's"), ("server", "server's"))
+    ),
+    *(
+        Line(
+            key=f"odbc.ten_{side}", part="odbc", engines=_ODBC, unit="ms",
+            what=f"by ODBC: a check of statuses and one of appointments after 10 changes, {whose} processor time",
+        )
+        for side, whose in (("client", "connector's"), ("server", "server's"))
+    ),
+    Line(
+        key="odbc.ten_rows", part="odbc", engines=_ODBC, unit="rows",
+        what="by ODBC: rows that these two checks were given",
+    ),
+    Line(
+        key="odbc.notes", part="odbc", engines=_ODBC, unit="notes/s",
+        what="by ODBC: notes written and read back, one after the other",
+    ),
+    Line(
+        key="odbc.first_read", part="odbc", engines=_ODBC, unit="rows/s",
+        what="by ODBC: first read of statuses, appointments and patients",
     ),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bench.practice import BIG, SMALL, Size
+from bench.practice import BIG, ODBC, SMALL, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,10 @@ class Sizes:
     practices: int = 1_000
     fleet_runs: int = 3
     fleet_s: int = 30
+    odbc: Size = ODBC
+    odbc_runs: int = 5
+    odbc_checks: int = 50
+    odbc_notes: int = 300
 
 
 FULL = Sizes(latency_s={15: 150, 1: 60})
@@ -46,4 +50,8 @@ QUICK = Sizes(
     practices=50,
     fleet_runs=1,
     fleet_s=15,
+    odbc=Size(patients=2_000, appointments=20_000),
+    odbc_runs=2,
+    odbc_checks=10,
+    odbc_notes=30,
 )

@@ -40,6 +40,7 @@ PROMISED = [
     "fleet.slip",
     "serve.memory_sync",
     "serve.memory_day",
+    "odbc.day",
 ]
 
 

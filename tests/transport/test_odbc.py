@@ -20,7 +20,7 @@ def database(mariadb: MariaDb) -> str:
     name = mariadb.create_database("PPM_odbc")
     with mariadb.connect(name) as link, link.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE note (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(9000)) ENGINE=InnoDB"
+            "CREATE TABLE note (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(200) UNIQUE) ENGINE=InnoDB"
         )
         cursor.execute("CREATE TABLE long_note (text VARCHAR(9000)) CHARACTER SET utf8mb4")
         cursor.execute(

@@ -67,10 +67,15 @@ class Server:
 class OwnServer:
     """A server that is started in a folder and stopped again; what is in the folder stays."""
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, buffer_mb: int = 64) -> None:
         """`port` 0 takes any free one."""
-        self._folder, self._port = folder.absolute(), port
+        self._folder, self._port, self._buffer_mb = folder.absolute(), port, buffer_mb
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The running server's process, 0 if there is none."""
+        return self._process.pid if self._process else 0
 
     def start(self) -> Server:
         """Start it. Raises `CannotStart` with what to install."""
@@ -98,7 +103,7 @@ class OwnServer:
                     f"--port={server.port}",
                     "--bind-address=127.0.0.1",
                     "--character-set-server=utf8mb4",
-                    "--innodb-buffer-pool-size=64M",
+                    f"--innodb-buffer-pool-size={self._buffer_mb}M",
                     *_as_root(),
                 ],
                 stdout=log,

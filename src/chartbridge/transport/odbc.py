@@ -36,7 +36,7 @@ _LOST = ("08", "HYT", "57")
 BUSY_S = 5.0
 """Seconds to leave a busy database alone."""
 WHOLE_TEXT = 64 * 1024
-"""Texts up to so many bytes are handed to the driver whole. In pieces, MariaDB's driver (3.1.15) loses letters of them."""
+"""Texts of up to so many bytes are handed to the driver whole: in pieces, MariaDB's (3.1.15) loses letters of them."""
 
 pyodbc.pooling = False  # a line that a session lock was taken on must end when it is closed
 

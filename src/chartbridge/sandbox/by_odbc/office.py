@@ -45,16 +45,31 @@ def knobs_of(pms: str, server: Server, **more: str) -> Knobs:
 class Office:
     """One office. `knobs` and what is `entered` are there once it was started."""
 
-    def __init__(self, pms: str, folder: Path, *, port: int = 0, patients: int = 500, seed: int = 7) -> None:
+    def __init__(
+        self,
+        pms: str,
+        folder: Path,
+        *,
+        port: int = 0,
+        patients: int = 500,
+        seed: int = 7,
+        buffer_mb: int = 64,
+    ) -> None:
+        """`patients` 0 leaves it empty."""
         self.pms, self.folder = pms, folder.absolute()
         self._patients, self._seed = patients, seed
-        self._server = OwnServer(self.folder / "mariadb", port=port)
+        self._server = OwnServer(self.folder / "mariadb", port=port, buffer_mb=buffer_mb)
         self.knobs: Knobs
 
     @property
     def practice(self) -> OdbcPractice:
         """The practice."""
         return self.knobs.at
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._server.pid
 
     def start(self) -> Entered:
         """Start the server; make and fill the practice the first time. Raises `CannotStart`."""
@@ -67,7 +82,8 @@ class Office:
         self.knobs = knobs_of(self.pms, server, password=password)
         if fresh:
             self.practice.create()
-            self.knobs.fill(self._patients, self._seed)
+            if self._patients:
+                self.knobs.fill(self._patients, self._seed)
             _keep(kept, password)
         else:
             self.practice.resume()
