@@ -183,14 +183,15 @@ def _cost(office: Office, act: Callable[[], object]) -> tuple[float, float, floa
 
 
 def _until_quiet(connector: Connector, stream: Stream, cursor: str | None) -> tuple[str, int]:
-    """Read until there is no more; returns the cursor and how many rows were read."""
-    rows = 0
-    while True:
+    """Read until there is nothing more to say; returns the cursor and how many rows were read."""
+    rows, quiet = 0, False
+    while not quiet:
         page = connector.read(stream, cursor)
         rows += page.rows_read
+        quiet = not page.more and not page.records
         cursor = page.cursor
-        if not page.more:
-            return cursor, rows
+    assert cursor is not None
+    return cursor, rows
 
 
 @contextmanager

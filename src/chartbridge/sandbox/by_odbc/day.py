@@ -14,12 +14,6 @@ from datetime import timedelta
 from chartbridge.sandbox.by_odbc.knobs import Knobs, Stage, Visit
 
 Tell = Callable[[str], None]
-_ONWARD = {
-    Stage.BOOKED: Stage.HERE,
-    Stage.HERE: Stage.ROOM,
-    Stage.ROOM: Stage.LEAVING,
-    Stage.LEAVING: Stage.DONE,
-}
 _WORDS = {
     Stage.HERE: "is here",
     Stage.ROOM: "is in the chair",
@@ -69,18 +63,20 @@ class Day:
         """The earliest who can goes one place on; nobody comes more than an hour early."""
         soon = self._knobs.at.now() + timedelta(hours=1)
         able = [
-            visit
+            (visit, onward)
             for visit in self._knobs.visits_today()
-            if visit.stage in _ONWARD
-            and _ONWARD[visit.stage] in self._knobs.stages
-            and (visit.stage is not Stage.BOOKED or visit.at < soon)
+            if (onward := self._onward(visit.stage)) and (visit.stage is not Stage.BOOKED or visit.at < soon)
         ]
         if not able:
             return ""
-        visit = self._chance.choice(able[:6])
-        onward = _ONWARD[visit.stage]
+        visit, onward = self._chance.choice(able[:6])
         self._knobs.set_status(visit.key, self._knobs.stages[onward])
         return f"patient {visit.patient} {_WORDS[onward]}: appointment {visit.key}"
+
+    def _onward(self, stage: Stage) -> Stage | None:
+        """The next stage that this PMS has a status for."""
+        after = list(Stage)[list(Stage).index(stage) + 1 :]
+        return next((each for each in after if each in self._knobs.stages), None)
 
     def _edit(self) -> str:
         visit = self._some_visit()

@@ -61,10 +61,6 @@ class OdbcPractice(ABC):
     def resume(self) -> None:
         """Take up what an earlier process has made."""
 
-    def prepare_line(self, cursor: Any) -> None:
-        """What the administrator's line begins with."""
-        del cursor
-
     @property
     def connection_string(self) -> str:
         """The ODBC connection string for a hub."""
@@ -151,7 +147,6 @@ class OdbcPractice(ABC):
             if self._link is None or not self._link.open:
                 self._link = self.server.connect(self.owner)
             with self._link.cursor(DictCursor) as cursor:
-                self.prepare_line(cursor)
                 yield cursor
 
 
@@ -170,8 +165,8 @@ def signals(faults: Sequence[tuple[str, str, str]]) -> str:
     A fault is used up in a table that keeps no transactions, so that a rollback doesn't bring it back.
     """
     return "".join(
-        f""" IF (SELECT COUNT(*) FROM {FAULTS} f WHERE f.fault = '{fault}' AND f.times > 0) > 0
-            AND USER() NOT LIKE 'root@%' THEN
+        f""" IF USER() NOT LIKE 'root@%' AND
+            (SELECT COUNT(*) FROM {FAULTS} f WHERE f.fault = '{fault}' AND f.times > 0) > 0 THEN
             UPDATE {FAULTS} SET times = times - 1 WHERE fault = '{fault}';
             SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = '{words}'; END IF;"""
         for fault, state, words in faults

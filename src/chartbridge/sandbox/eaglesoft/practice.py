@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
 from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice
 from chartbridge.sandbox.eaglesoft.tables import OWNER, SIGNATURE, TABLES, statements
@@ -64,9 +63,6 @@ class EaglesoftPractice(OdbcPractice):
 
     def resume(self) -> None:
         self._signature = str(self.rows(f"SELECT signature FROM {SIGNATURE}")[0]["signature"])
-
-    def prepare_line(self, cursor: Any) -> None:
-        cursor.execute(f"SET @connection_authentication = (SELECT MAX(signature) FROM {SIGNATURE})")
 
     def fill_lists(self) -> None:
         self.insert("system_preferences", version=VERSION)

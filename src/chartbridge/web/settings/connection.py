@@ -40,7 +40,7 @@ from chartbridge.web.settings.words import ABILITIES
 from chartbridge.web.toasts import only_toast
 from chartbridge.writeback import mend
 
-LONGEST = 500
+LONGEST = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
