@@ -30,6 +30,7 @@ CONNECTORS: dict[str, str] = {
     "open_dental": "chartbridge.connectors.open_dental",
     "eaglesoft": "chartbridge.connectors.eaglesoft",
     "dentrix": "chartbridge.connectors.dentrix",
+    "csv_folder": "chartbridge.connectors.csv_folder",
 }
 """Connector id → its package. A new vendor adds one line here."""
 

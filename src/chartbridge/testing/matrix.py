@@ -50,6 +50,7 @@ def matrix(manifests: Iterable[Manifest]) -> str:
         "# What each PMS can do",
         "",
         "Made from the connectors' manifests by `python -m chartbridge.testing.matrix`; a test keeps it current.",
+        "How to add one: [ADDING_A_CONNECTOR.md](../../ADDING_A_CONNECTOR.md).",
         "",
         "## Reading",
         "",
