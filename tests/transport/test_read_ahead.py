@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from chartbridge.transport.read_ahead import STALE_S, ReadAhead, packing, unpacked
-from chartbridge.transport.sql import Sql, SqlAddress
+from chartbridge.transport.read_ahead import STALE_S, Args, ReadAhead, packing, read_packed, unpacked
+from chartbridge.transport.sql import Rows, Sql, SqlAddress
 from tests.servers.mariadb import MariaDb
 
 ROWS = [
@@ -63,29 +64,65 @@ def test_a_page_that_the_server_cut_off_is_not_taken(line: Sql) -> None:
     assert unpacked(line.rows(PACKED, (0,)), 5) is None
 
 
-def test_what_was_begun_is_there_for_who_asks_for_just_that(line: Sql) -> None:
-    ahead = ReadAhead(line.another())
-    ahead.begin(PLAIN, (1,))
-    assert ahead.take(PLAIN, (1,)) == line.rows(PLAIN, (1,))
-    assert ahead.take(PLAIN, (1,)) is None, "it is given once"
-    ahead.begin(PLAIN, (1,))
-    assert ahead.take(PLAIN, (2,)) is None
-    ahead.close()
+def _ahead(line: Sql, clock: list[float]) -> tuple[ReadAhead, list[Args]]:
+    """Pages of one row."""
+    asked: list[Args] = []
+
+    def read(args: Args) -> Rows:
+        asked.append(args)
+        return line.rows(PLAIN.replace("LIMIT 100", "LIMIT 1"), args)
+
+    def following(_args: Args, rows: Rows) -> Args | None:
+        return (rows[0][0],) if rows else None
+
+    return ReadAhead(read, following, lambda: clock[0]), asked
+
+
+def test_page_after_page_is_there_for_who_asks_for_just_that(line: Sql) -> None:
+    ahead, asked = _ahead(line.another(), [0.0])
+    assert ahead.take((0,)) is None, "nothing was begun"
+    ahead.go_on((0,))
+    pages = [ahead.take(args) for args in ((0,), ("1",), ("2",), ("3",))]
+    assert [page[0][0] if page else page for page in pages] == ["1", "2", "3", ()]
+    assert ahead.take(("4",)) is None, "there is no more"
+    assert asked == [(0,), ("1",), ("2",), ("3",)]
+
+
+def test_another_page_than_the_next_is_not_given(line: Sql) -> None:
+    ahead, _ = _ahead(line.another(), [0.0])
+    ahead.go_on((0,))
+    assert ahead.take(("2",)) is None
+    ahead.go_on(("2",))
+    assert ahead.take(("2",)) == line.rows(PLAIN, ("2",))
+    ahead.stop()
 
 
 def test_a_page_that_waited_for_long_is_read_again(line: Sql) -> None:
     clock = [0.0]
-    ahead = ReadAhead(line.another(), lambda: clock[0])
-    ahead.begin(PLAIN, (1,))
+    ahead, _ = _ahead(line.another(), clock)
+    ahead.go_on((0,))
+    assert ahead.take((0,)) is not None
     clock[0] = STALE_S
-    assert ahead.take(PLAIN, (1,)) is None
-    ahead.close()
+    assert ahead.take(("1",)) is None
 
 
-def test_a_read_that_fails_is_left_to_who_asks(line: Sql) -> None:
-    ahead = ReadAhead(line.another())
-    ahead.begin("SELECT nothing FROM nowhere", ())
-    assert ahead.take("SELECT nothing FROM nowhere", ()) is None
-    ahead.begin(PLAIN, (1,))
-    assert ahead.take(PLAIN, (1,)) is not None
-    ahead.close()
+def test_a_read_that_fails_is_left_to_who_takes_it(line: Sql) -> None:
+    def fails(_args: Args) -> Rows:
+        return line.rows("SELECT nothing FROM nowhere")
+
+    ahead = ReadAhead(fails, lambda _args, _rows: None)
+    ahead.go_on((0,))
+    assert ahead.take((0,)) is None
+
+
+def test_what_nobody_takes_ends(line: Sql) -> None:
+    ahead, asked = _ahead(line.another(), [0.0])
+    ahead.go_on((0,))
+    ahead.stop()
+    assert len(asked) <= 3 + 1
+    assert not [each for each in threading.enumerate() if each.name == "read-ahead"]
+
+
+def test_a_server_that_cannot_pack_is_read_column_by_column(line: Sql) -> None:
+    cannot = PACKED.replace("CONCAT_WS", "NO_SUCH_FUNCTION")
+    assert read_packed(line, cannot, PLAIN, 5, (0,)) == line.rows(PLAIN, (0,))

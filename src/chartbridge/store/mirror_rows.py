@@ -20,6 +20,7 @@ Value = str | int | None
 Row = tuple[Value, ...]
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_USUAL = str.maketrans("", "", "()- .+/")
 _EXTENSION = re.compile(r"\s*(?:x|ext|#).*$", re.IGNORECASE)
 _LONGEST_NUMBER = 20
 
@@ -31,8 +32,8 @@ def digits_of(phone: str) -> str:
     """
     if not phone:
         return ""
-    digits = phone
-    if not (phone.isascii() and phone.isdigit()):
+    digits = phone.translate(_USUAL)
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
         digits = _NOT_A_DIGIT.sub("", phone)
         if len(digits) > 10:
             digits = _NOT_A_DIGIT.sub("", _EXTENSION.sub("", phone))
@@ -66,7 +67,7 @@ def _patient(p: Patient) -> Row:
         p.first_name[:100],
         p.middle[:100],
         p.preferred[:100],
-        p.status.value,
+        p.status._value_,
         p.status_raw[:40],
         p.birthdate.isoformat() if p.birthdate else None,
         p.mobile_phone[:40],
@@ -92,7 +93,7 @@ def _appointment(a: Appointment) -> Row:
         a.patient_key,
         str(a.starts_local)[:19],
         a.minutes,
-        a.state.value,
+        a.state._value_,
         a.state_raw[:40],
         a.status_key,
         a.operatory_key,

@@ -6,14 +6,21 @@ works on it meanwhile. Must not be in it: a table's or column's name, what a row
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from chartbridge.pms.errors import PmsError
+from chartbridge.pms.errors import PmsError, Unreadable
 from chartbridge.transport.sql import Row, Rows, Sql
 
+Args = tuple[object, ...]
+Read = Callable[[Args], Rows]
+Following = Callable[[Args, Rows], Args | None]
+
+DEPTH = 4
 FIELD, NONE, LINE = "\x1f", "\x1e", "\x1d"
 STALE_S = 2.0
 """A page that has waited for longer is read again: rows on it may have changed meanwhile."""
@@ -29,6 +36,15 @@ def packing(select: str, columns: Sequence[str], order: str) -> str:
         f"SELECT COUNT(*), GROUP_CONCAT(CONCAT_WS(_utf8mb4 x'1F', {texts}) ORDER BY {order} "
         f"SEPARATOR '{LINE}') FROM ({select}) AS page"
     )
+
+
+def read_packed(line: Sql, packed: str, plain: str, width: int, args: Args) -> Rows:
+    """Read a page packed; column by column where the server can't pack it or it can't be told apart."""
+    try:
+        rows = unpacked(line.rows(packed, args), width)
+    except Unreadable:
+        rows = None
+    return line.rows(plain, args) if rows is None else rows
 
 
 def unpacked(answer: Rows, width: int) -> Rows | None:
@@ -50,43 +66,75 @@ def _row(line: str) -> Row:
 
 
 class ReadAhead:
-    """At most one read under way, on a second connection; whoever asks for just that one gets its rows."""
+    """Pages of one long read, some of them before they are asked for. One caller at a time."""
 
-    def __init__(self, line: Sql, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`line` is the connection that it uses; nobody else may."""
-        self._line, self._monotonic = line, monotonic
-        self._wanted: tuple[str, tuple[object, ...]] | None = None
-        self._rows: Rows | None = None
-        self._begun = 0.0
-        self._thread: threading.Thread | None = None
+    def __init__(
+        self, read: Read, following: Following, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`read` reads a page, in a thread of its own; `following` says from a page where the next begins, if any."""
+        self._read, self._following, self._monotonic = read, following, monotonic
+        self._chain: _Chain | None = None
 
-    def begin(self, statement: str, args: Sequence[object]) -> None:
-        """Read this, meanwhile. What was under way before is forgotten."""
-        self._settle()
-        self._wanted, self._rows, self._begun = (statement, tuple(args)), None, self._monotonic()
-        self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+    def take(self, args: Args) -> Rows | None:
+        """The page that begins there; None if it was not read ahead, could not be, or has waited for too long."""
+        page = self._chain.take() if self._chain else None
+        if page is None or page.args != args or self._monotonic() - page.at >= STALE_S:
+            self.stop()
+            return None
+        return page.rows
+
+    def go_on(self, args: Args) -> None:
+        """Read on from there, unless that is being done."""
+        if self._chain is None:
+            self._chain = _Chain(args, self._read, self._following, self._monotonic)
+
+    def stop(self) -> None:
+        """Forget what was read and not taken."""
+        if self._chain is not None:
+            self._chain.stop()
+            self._chain = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    args: Args
+    rows: Rows
+    at: float
+
+
+class _Chain:
+    """The thread that reads page after page, a few ahead of who takes them."""
+
+    def __init__(self, first: Args, read: Read, following: Following, monotonic: Callable[[], float]) -> None:
+        self._read, self._following, self._monotonic = read, following, monotonic
+        self._pages: queue.Queue[_Page | None] = queue.Queue(maxsize=DEPTH)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=[first], name="read-ahead", daemon=True)
         self._thread.start()
 
-    def take(self, statement: str, args: Sequence[object]) -> Rows | None:
-        """The rows of what was begun; None if that was another read, failed, or has waited for too long."""
-        mine = self._wanted == (statement, tuple(args)) and self._monotonic() - self._begun < STALE_S
-        self._settle()
-        rows, self._wanted, self._rows = self._rows, None, None
-        return rows if mine else None
+    def take(self) -> _Page | None:
+        """The next page, waited for; None once there is none."""
+        return self._pages.get()
 
-    def close(self) -> None:
-        """End what is under way and let the connection go."""
-        self._settle()
-        self._wanted = self._rows = None
-        self._line.close()
+    def stop(self) -> None:
+        """End it after the statement that is running."""
+        self._over.set()
+        with suppress(queue.Empty):
+            while True:
+                self._pages.get_nowait()
+        self._thread.join()
 
-    def _run(self) -> None:
-        wanted = self._wanted
-        with suppress(PmsError):  # the same read without us says what is wrong
-            if wanted is not None:
-                self._rows = self._line.rows(*wanted)
+    def _run(self, args: Args | None) -> None:
+        with suppress(PmsError):  # the same read by who takes it says what is wrong
+            while args is not None and not self._over.is_set():
+                begun = self._monotonic()
+                rows = self._read(args)
+                self._put(_Page(args, rows, begun))
+                args = self._following(args, rows)
+        self._put(None)
 
-    def _settle(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+    def _put(self, page: _Page | None) -> None:
+        while not self._over.is_set():
+            with suppress(queue.Full):
+                self._pages.put(page, timeout=0.05)
+                return

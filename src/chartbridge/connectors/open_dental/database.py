@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from chartbridge.connectors.open_dental.codec import moment
 from chartbridge.connectors.open_dental.statements import FIELDS, PACKED, READ_FROM, REQUIRED, compiled, keys
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.pms.errors import Misconfigured, Unavailable, Unreadable
-from chartbridge.transport.read_ahead import ReadAhead, unpacked
+from chartbridge.transport.read_ahead import Args, Following, Read, ReadAhead, read_packed
 from chartbridge.transport.sql import Row, Rows, Sql
 
 NAME = "Open Dental's database"
@@ -52,7 +53,7 @@ class Database:
         self._rested_at = self._looked_at = float("-inf")
         self._statements: dict[str, str] = compiled({}, {})
         self._session = 0
-        self._ahead = ReadAhead(sql.another(), monotonic)
+        self._second, self._ahead = sql.another(), dict[str, ReadAhead]()
         self.columns: Mapping[str, frozenset[str]] = {}
         self.indexes: Mapping[tuple[str, str], str] = {}
         self.types: Mapping[str, str] = {}
@@ -64,28 +65,32 @@ class Database:
         """Run a named statement; `among` fills its list of keys."""
         return self._sql.rows(self._text(name, among), args)
 
-    def page(self, name: str, args: Sequence[object]) -> Rows:
-        """Run a statement of the first read; it may have been read ahead."""
-        packed = self._text(f"{name}_packed", None)
-        answer = self._ahead.take(packed, args)
-        if answer is None:
-            answer = self._packed(packed, args)
-        rows = unpacked(answer, len(FIELDS[PACKED[name][0]][1])) if answer else None
-        return self.rows(name, args) if rows is None else rows
+    def page(self, name: str, args: Args, following: Following) -> Rows:
+        """Read a page of the first read, and meanwhile what follows it. `following` says where that begins, if any."""
+        ahead = self._ahead.get(name)
+        rows = ahead.take(args) if ahead else None
+        if rows is None:
+            rows = self._reader(self._sql, name)(args)
+        after = following(args, rows)
+        if after is None:
+            self._stop_reading_ahead(name)
+        else:
+            if ahead is None:
+                ahead = ReadAhead(self._reader(self._second, name), following, self._monotonic)
+                self._ahead[name] = ahead
+            ahead.go_on(after)
+        return rows
 
-    def page_ahead(self, name: str, args: Sequence[object]) -> None:
-        """Have this page read meanwhile."""
-        self._ahead.begin(self._text(f"{name}_packed", None), args)
+    def _reader(self, line: Sql, name: str) -> Read:
+        packed, plain = self._text(f"{name}_packed", None), self._text(name, None)
+        return partial(read_packed, line, packed, plain, len(FIELDS[PACKED[name][0]][1]))
 
-    def pages_end(self) -> None:
-        """The first read is over: no second connection is needed."""
-        self._ahead.close()
-
-    def _packed(self, statement: str, args: Sequence[object]) -> Rows | None:
-        try:
-            return self._sql.rows(statement, args)
-        except Unreadable:
-            return None  # a server that can't pack these columns: they are read one by one
+    def _stop_reading_ahead(self, *names: str) -> None:
+        for name in names:
+            if ahead := self._ahead.pop(name, None):
+                ahead.stop()
+        if not self._ahead:
+            self._second.close()
 
     def check(self, name: str, args: Sequence[object]) -> Row:
         """The one row of a check. Raises `Unavailable` while an update runs, which is looked for now and then."""
@@ -203,7 +208,7 @@ class Database:
         return [name for name in names if name.lower() in self._told and name.lower() not in self.types]
 
     def close(self) -> None:
-        self._ahead.close()
+        self._stop_reading_ahead(*self._ahead)
         self._sql.close()
 
     def _text(self, name: str, among: Iterable[str] | None) -> str:

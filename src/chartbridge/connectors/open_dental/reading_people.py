@@ -24,6 +24,8 @@ from chartbridge.connectors.open_dental.statements import FIRST_PAGE, LOG_FIELDS
 from chartbridge.connectors.open_dental.words import PATIENT_LOGS
 from chartbridge.domain.people import PatientStatus
 from chartbridge.pms.reading import Page
+from chartbridge.transport.read_ahead import Args
+from chartbridge.transport.sql import Rows
 
 _STAMP = PATIENT_FIELDS.index("DateTStamp")
 _PERM, _PATIENT = LOG_FIELDS.index("PermType"), LOG_FIELDS.index("PatNum")
@@ -69,13 +71,9 @@ class PatientReader:
         return _page(rows, cursor, more=True, living=True)
 
     def _first_read(self, held: Cursor) -> Page:
-        rows = self._db.page("patients_from", (held.first,))
+        rows = self._db.page("patients_from", (held.first,), _following)
         more = len(rows) >= FIRST_PAGE
         cursor = replace(held, first=rows[-1][0] if more else None)
-        if more:
-            self._db.page_ahead("patients_from", (cursor.first,))
-        else:
-            self._db.pages_end()
         return _page(rows, cursor, more=more, complete=not more, living=True)
 
     def _changes(self, held: Cursor, highest: str | None, top: str, now: ServerTime) -> Page:
@@ -108,6 +106,10 @@ class PatientReader:
         if int(count or 0) < SCAN and position == (high or "0"):
             return _page(rows, replace(held, scan=None, stamp=scan.begun), more=False)
         return _page(rows, replace(held, scan=replace(scan, position=position)), more=True)
+
+
+def _following(_args: Args, rows: Rows) -> Args | None:
+    return (rows[-1][0],) if len(rows) >= FIRST_PAGE else None
 
 
 EMPTY_WINDOW = "2999-01-01 00:00:00"

@@ -35,6 +35,8 @@ from chartbridge.connectors.open_dental.statements import FIRST_PAGE
 from chartbridge.connectors.open_dental.words import DELETED_ACTIONS
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.reading import BadRow, Gone, Page, Record, Stream
+from chartbridge.transport.read_ahead import Args
+from chartbridge.transport.sql import Rows
 
 BACK = timedelta(days=90)
 AHEAD = timedelta(days=548)  # 18 months
@@ -143,13 +145,10 @@ class ScheduleReader:
     def _first_read(self, stream: Stream, held: Cursor) -> Page:
         """From 90 days back to 18 months ahead, some hundred at a time, in the order of time."""
         begin, end = held.first or "", self._scope_end(held)
-        rows: Sequence[Texts] = self._db.page("appointments_from", (begin, end))
+        rows: Sequence[Texts] = self._db.page("appointments_from", (begin, end), _following)
         following: str | None = None
         if len(rows) >= FIRST_PAGE:
             rows, following = self._whole_moments(rows)
-            self._db.page_ahead("appointments_from", (following, end))
-        else:
-            self._db.pages_end()
         found = _Found(rows=len(rows))
         self._decode(stream, rows, found)
         return self._page(
@@ -345,6 +344,13 @@ def oldest(stamps: Iterable[str]) -> datetime | None:
     """The oldest of some stamps (UTC, as read in a session that runs in UTC)."""
     texts = [each for each in stamps if each and not each.startswith("0")]
     return datetime.fromisoformat(min(texts)).replace(tzinfo=UTC) if texts else None
+
+
+def _following(args: Args, rows: Rows) -> Args | None:
+    """A full page is cut at its last moment; where it is all of one moment, who reads it decides how to go on."""
+    if len(rows) < FIRST_PAGE or rows[0][_TIME] == rows[-1][_TIME]:
+        return None
+    return rows[-1][_TIME], args[1]
 
 
 def _crc(row: Texts) -> int:
