@@ -40,9 +40,13 @@ def writing_what_may_be_lost() -> Iterator[None]:
 
 @contextmanager
 def writing_much() -> Iterator[None]:
-    """Like `writing_what_may_be_lost`, for some ten thousand rows: the log is moved into the database less often."""
+    """Like `writing_what_may_be_lost`, for some ten thousand rows.
+
+    Other threads' small writes move SQLite's log into the database meanwhile; only if it grows to 160 MB, this does.
+    """
     with _with_pragmas(
-        "synchronous=NORMAL;PRAGMA wal_autocheckpoint=8000", "synchronous=FULL;PRAGMA wal_autocheckpoint=1000"
+        "synchronous=NORMAL;PRAGMA wal_autocheckpoint=40000",
+        "synchronous=FULL;PRAGMA wal_autocheckpoint=1000",
     ):
         yield
 
