@@ -191,3 +191,5 @@ def test_a_move_is_not_made_again_after_a_later_wish(office: Office) -> None:
     first.refresh_from_db()
     assert (first.delivery, first.reason_code) == (Delivery.RETRACTED, "superseded")
     assert office.pms.statuses["500"] == "25"
+    every = list(Writeback.objects.values_list("id", flat=True))
+    assert retry(office.practice.pk, every, MARY, clock=office.clock) == 0, "what is done or let go stays so"

@@ -288,9 +288,10 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     known = deliveries.patients_known(desk.connection_id, keys)
     other = deliveries.patients_changed(desk.connection_id, keys)
     changes: list[Change] = []
+    superseded = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
     for row in rows:
-        if row.kind == APPOINTMENT_STATUS and _wished_otherwise_since(row):
-            changes.append(_replaced(row))
+        if replaces := _replaced_by(row):
+            changes.append(change(row, replaces, fields=superseded))
             continue
         if row.activity_id and _is_unwritten(row):
             changes += _write_anew(desk, row, who, now)
@@ -301,21 +302,21 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     return sum(1 for each in done if each.delivery in (Delivery.QUEUED, Delivery.UNCERTAIN))
 
 
-def _wished_otherwise_since(row: Row) -> bool:
-    """Whether a later move of the same appointment goes on or has gone through: the last wish wins."""
-    later = deliveries.status_moves(row.connection_id or 0, row.patient_key)
-    of_it = [
-        each
-        for each in later
-        if each.id > row.id and each.payload.get("appointment_key") == row.payload.get("appointment_key")
-    ]
-    return any(each.delivery in _WISHED for each in of_it)
+def _replaced_by(row: Row) -> Event | None:
+    """Return the move for a status move after which another of the same visit was wished: the last wish wins.
 
-
-def _replaced(row: Row) -> Change:
-    fields = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
-    event = Event.SUPERSEDE if allows(state_of(row), Event.SUPERSEDE) else Event.DISMISS
-    return change(row, event, fields=fields)
+    What is on its way, done or may have been taken is left as it is.
+    """
+    if row.kind != APPOINTMENT_STATUS or may_be_taken(row):
+        return None
+    is_missing = row.delivery == Delivery.TAKEN and row.seen == Seen.MISSING
+    if not is_missing and row.delivery not in _MENDABLE:
+        return None
+    visit = row.payload.get("appointment_key")
+    for each in deliveries.status_moves(row.connection_id or 0, row.patient_key):
+        if each.id > row.id and each.payload.get("appointment_key") == visit and each.delivery in _WISHED:
+            return Event.DISMISS if is_missing else Event.SUPERSEDE
+    return None
 
 
 def _freed(desk: Desk, row: Row, verdict: Verdict, now: datetime) -> list[Change]:
