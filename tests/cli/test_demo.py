@@ -152,8 +152,9 @@ def test_a_sandbox_says_how_to_connect_and_what_it_says_works(tmp_path: Path, pm
     assert process.returncode == 0, told
 
 
-def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    demo = Demo(tmp_path, "--seconds", "40", "--speed", "3")
+@pytest.mark.parametrize("pms", ["open-dental", "dentrix"])
+def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_path: Path, pms: str) -> None:
+    demo = Demo(tmp_path, "--pms", pms, "--seconds", "40", "--speed", "3")
     try:
         hub = int(demo.wait_for(r"hub (\d+), sandbox").group(1))
         sandbox = int(demo.wait_for(r"sandbox (\d+):").group(1))
@@ -164,7 +165,7 @@ def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_
             hub = int(demo.wait_for(r"the hub runs again, process (\d+)", times=turn).group(1))
         os.kill(sandbox, signal.SIGKILL)
         demo.wait_for("the sandbox practice runs again")
-        report = demo.end()
+        report = demo.end(330)
     finally:
         stop(demo.process)  # type: ignore[arg-type]
     proof, writebacks = report["proof"], report["writebacks"]
