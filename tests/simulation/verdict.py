@@ -16,7 +16,7 @@ from chartbridge.store.models import (
     Seen,
     Writeback,
 )
-from tests.simulation.pms import Pms
+from tests.simulation.pms import Pms, Written
 from tests.simulation.results import Told, Verdict
 
 
@@ -89,10 +89,15 @@ def _one(verdict: Verdict, pms: Pms, row: Writeback, connection_id: int) -> None
         _done(verdict, name, row, [r.text for r in records])
     elif not row.reason_code or not row.reason:
         verdict.unknown.append(f"{name} stands without a reason")
-    elif row.delivery == Delivery.REFUSED and records:
+    elif row.delivery == Delivery.REFUSED and any(_under_its_patient(pms, row, each) for each in records):
         verdict.wrong.append(f"{name} is said to be refused and stands in the chart")
     elif row.reason_code == "unknown_patient" and _living(connection_id, row.patient_key):
         verdict.unknown.append(f"{name} waits for a patient who is there")
+
+
+def _under_its_patient(pms: Pms, row: Writeback, record: Written) -> bool:
+    """A patient who was merged away or deleted took the note along before anybody could look for it."""
+    return record.patient_key == row.patient_key and row.patient_key in pms.patients()
 
 
 def _done(verdict: Verdict, name: str, row: Writeback, texts: list[str]) -> None:
