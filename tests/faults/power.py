@@ -38,10 +38,16 @@ def recorded(log: Path) -> list[str]:
 def await_record(log: Path, pid: int) -> None:
     """Wait until the tracer has written down the end of the hub, and so everything before it."""
     until = time.monotonic() + 60
-    last = f"{pid} +++ "
-    while last not in log.read_text()[-100_000:]:
+    last = re.compile(rf"^{pid} +\+\+\+ ", re.MULTILINE)
+    while not last.search(_tail(log)):
         assert time.monotonic() < until, "the record has no end"
         time.sleep(0.05)
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as record:
+        record.seek(max(0, log.stat().st_size - 100_000))
+        return record.read().decode("ascii", "replace")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -31,11 +32,12 @@ def find_program(names: Sequence[str], *, folders: Sequence[str] = (), part: str
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a loopback port that nobody listens on now, below those that the kernel gives to outgoing lines."""
+    while True:
+        port = secrets.choice(range(10240, 32000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def tied_to_this_process(command: list[str]) -> list[str]:
