@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 RECONCILE_AT = 2
 """The hour of a practice's own clock from which on yesterday is looked at in its PMS."""
 
+FULL_READ_AT = 3
+"""From which on everything is read once more of which only that can tell that it is gone."""
+
 CONNECTORS: dict[str, str] = {
     "open_dental": "chartbridge.connectors.open_dental",
     "eaglesoft": "chartbridge.connectors.eaglesoft",
     "dentrix": "chartbridge.connectors.dentrix",
+    "ascend": "chartbridge.connectors.ascend",
     "csv_folder": "chartbridge.connectors.csv_folder",
 }
 """Connector id → its package. A new vendor adds one line here."""
@@ -150,6 +154,7 @@ def _daily(clock: Clock) -> Daily:
     from chartbridge.engine.daily import Daily, DailyJob
     from chartbridge.store import mailing, tending
     from chartbridge.store.live_connectors import live
+    from chartbridge.sync import buttons
     from chartbridge.web.reasons import title_of
     from chartbridge.writeback import digest, reconcile, undoing
 
@@ -170,6 +175,10 @@ def _daily(clock: Clock) -> Daily:
             "reconcile": DailyJob(
                 hours=lambda: dict.fromkeys(tending.connected_practices(), RECONCILE_AT),
                 run=look_at_the_day_before,
+            ),
+            "full_read": DailyJob(
+                hours=lambda: dict.fromkeys(tending.connected_practices(), FULL_READ_AT),
+                run=lambda practice_id, day: buttons.nightly(practice_id, day, clock.now()),
             ),
             "digest": DailyJob(hours=mailing.hours, run=send_mail),
         },

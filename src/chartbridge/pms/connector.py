@@ -130,5 +130,13 @@ class HoldsPractice(Protocol):
         ...
 
 
+class Metered(Protocol):
+    """What a connector whose manifest names a `call_budget` can do besides."""
+
+    def calls_made(self) -> int:
+        """How many calls were sent since this connector was made, whatever became of them."""
+        ...
+
+
 ConnectorFactory = Callable[[Settings, Clock], Connector]
 """What a connector's `connector.py` exports as `connect`."""

@@ -92,13 +92,17 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamClaim:
-    """What is claimed of a stream. Intervals are in seconds; `scan_every` 0 means no full scan is needed."""
+    """What is claimed of a stream. Intervals are in seconds; `scan_every` 0 means no full scan is needed.
+
+    `metered_calls` is what a check with nothing to say costs, where calls are counted.
+    """
 
     stream: Stream
     changes: Changes
     deletions: Deletions
     default_interval: int
     least_interval: int
+    most_interval: int = 24 * 3600
     scan_every: int = 0
     metered_calls: int = 0
     note: str = ""
@@ -141,7 +145,8 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """All that a connector claims."""
+    """All that a connector claims. `call_budget` names the setting that holds how many calls a month may be made;
+    empty where they are not counted. Such a connector is `Metered`."""
 
     id: str
     label: str
@@ -155,6 +160,7 @@ class Manifest:
     opens_files: bool
     calls_per_second: float
     read_connections: int
+    call_budget: str = ""
     cannot: dict[str, str]
     proof: Proof
     one_hub: OneHub = OneHub()
@@ -204,6 +210,7 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
         opens_files=raw.get("opens_files", False),
         calls_per_second=float(limits.get("calls_per_second", 0)),
         read_connections=int(limits.get("read_connections", 1)),
+        call_budget=str(limits.get("call_budget", "")),
         cannot=dict(raw.get("cannot", {})),
         proof=Proof(
             run_against=tuple(raw["proof"]["run_against"]),

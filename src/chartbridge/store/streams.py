@@ -72,8 +72,8 @@ def save_stream_setting(connection_id: int, stream: Stream, on: bool, interval_s
             f"{manifest.label} should not be asked for this more often than every "
             f"{claim.least_interval} seconds. Choose {claim.least_interval} or more."
         )
-    if interval_s > 24 * 3600:
-        raise ValueError("Choose a check interval of at most one day (86400 seconds).")
+    if interval_s > claim.most_interval:
+        raise ValueError(f"Choose a check interval of at most {claim.most_interval} seconds.")
     with writing():
         StreamState.objects.update_or_create(
             connection_id=connection_id, stream=stream.value, defaults={"on": on, "interval_s": interval_s}

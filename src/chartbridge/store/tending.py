@@ -28,6 +28,11 @@ def connections() -> list[Connection]:
     return list(Connection.objects.select_related("practice").order_by("practice_id", "id"))
 
 
+def connections_of(practice_id: int) -> list[Connection]:
+    """Return a practice's connections that are on."""
+    return list(Connection.objects.filter(practice_id=practice_id, on=True).order_by("id"))
+
+
 def stream_states(connection_id: int) -> list[StreamState]:
     """Return how a connection's streams are doing, by name."""
     return list(StreamState.objects.filter(connection_id=connection_id).order_by("stream"))

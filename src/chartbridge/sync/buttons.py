@@ -1,16 +1,20 @@
-"""What a person presses: Sync now, Full sync, and going on after the brake.
+"""What a person presses: Sync now, Full sync, and going on after the brake; and what presses it each night.
 
 Must not be in it: doing it; the next check does.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from chartbridge.domain.clock import SystemClock
+from chartbridge.pms.manifest import Deletions
 from chartbridge.pms.reading import Stream
-from chartbridge.store import holds, observations, streams
+from chartbridge.pms.registry import registry
+from chartbridge.store import holds, observations, streams, tending
 from chartbridge.sync import brake
+
+_SUNDAY = 6
 
 
 def sync_now(connection_id: int, stream: Stream | None = None) -> int:
@@ -24,6 +28,19 @@ def full_sync(connection_id: int, stream: Stream | None = None) -> int:
     Its progress is in the stream's `pass_records`. What the PMS then no longer has is marked as gone.
     """
     return streams.press(connection_id, _which(stream), "full", SystemClock().now())
+
+
+def nightly(practice_id: int, day: date, now: datetime) -> None:
+    """Have all read once more of which only a full read can tell that it is gone.
+
+    Where a month's calls are limited that is done on Sundays only.
+    """
+    for link in tending.connections_of(practice_id):
+        manifest = registry().manifests.get(link.connector)
+        if manifest is None or (manifest.call_budget and day.weekday() != _SUNDAY):
+            continue
+        absent = [each for each, claim in manifest.streams.items() if claim.deletions is Deletions.ABSENCE]
+        streams.press(link.pk, absent, "full", now)
 
 
 def resume_after_brake(connection_id: int, who: str) -> bool:

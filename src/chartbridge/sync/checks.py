@@ -34,6 +34,7 @@ from chartbridge.store.streams import (
 )
 from chartbridge.store.wake import Lane, listen
 from chartbridge.sync import brake, drift
+from chartbridge.sync.budget import Spending
 from chartbridge.sync.desks import NO_PASS, READING, Desk, Desks, Tended
 from chartbridge.sync.faults import LEAST_GAP_S, Fault, judge, place_of
 from chartbridge.sync.reading import SCAN_PIECE_S, begin_pass, read_changes, read_pass
@@ -42,6 +43,7 @@ from chartbridge.sync.turns import Turn
 log = structlog.get_logger("chartbridge.sync")
 
 IDENTIFY_EVERY_S = 600.0
+IDENTIFY_WHERE_IT_COSTS_S = 3600.0
 WITNESS_EVERY_S = 30.0
 BUSY_EVERY_S = 30.0
 _OWN_CLOCKS_MAY_DIFFER = timedelta(seconds=2)
@@ -98,6 +100,7 @@ class Checker:
         self._live = live
         self._newest_gone, self._at_restore = newest_gone, at_restore
         self._one_hub = one_hub or OneHub(clock)
+        self._spending = Spending(clock)
         self._clock = clock
         self._budget_s = budget_s
         self._desks = Desks(clock)
@@ -179,6 +182,8 @@ class Checker:
         turn = None
         try:
             connector = self._live.of(desk.connection)
+            all_states = [each.state for each in desk.streams.values()]
+            desk.stretch = self._spending.before(desk.connection, connector, all_states)
             if tended.stream is Stream.LOOKUPS:
                 desk.identify_at = mono  # what the PMS is, is compared along with its lists
             self._identify_if_due(desk, connector, mono)
@@ -195,7 +200,10 @@ class Checker:
                 failed_before=state.failures > 0,
             )
             self._take_button(turn)
-            self._read(turn, mono)
+            try:
+                self._read(turn, mono)
+            finally:
+                self._spending.count(desk.connection, connector)
         except brake.Braked as braked:
             outcome = self._brake(desk, braked.sentence, brake.CODE)
             if braked.restored:
@@ -234,7 +242,8 @@ class Checker:
         desk.skew = skew if abs(skew) >= _OWN_CLOCKS_MAY_DIFFER else timedelta(0)
         connection.identity = brake.as_known(identity)
         connection.highest = {**connection.highest, **identity.highest}
-        desk.identify_at = mono + IDENTIFY_EVERY_S
+        costs = connector.manifest.call_budget
+        desk.identify_at = mono + (IDENTIFY_WHERE_IT_COSTS_S if costs else IDENTIFY_EVERY_S)
         self._known[connection.pk] = desk
 
         if connection.rereading and not self._reads_patients(desk):
@@ -279,7 +288,7 @@ class Checker:
         if state.pass_state != READING or mono >= tended.check_at or tended.scanning:
             read_changes(turn)
             if not turn.more:
-                tended.check_at = mono + state.interval_s
+                tended.check_at = mono + _interval(turn)
         if state.pass_state == READING and not turn.more and self._clock.monotonic() >= tended.pass_at:
             try:
                 read_pass(turn)
@@ -375,6 +384,16 @@ class Checker:
     def _on_wake(self, _connection_id: int, lane: Lane) -> None:
         if lane is Lane.READ:
             self._desks.look_again()
+
+
+def _interval(turn: Turn) -> float:
+    """A stream's interval, stretched where a month's calls run short."""
+    state, stretch = turn.tended.state, turn.desk.stretch
+    if stretch <= 1.0:
+        return float(state.interval_s)
+    return max(
+        float(state.interval_s), min(float(turn.tended.claim.most_interval), state.interval_s * stretch)
+    )
 
 
 def _refuse_if_paused(desk: Desk, tended: Tended) -> None:

@@ -78,6 +78,7 @@ class Desk:
         self.skew = timedelta(0)
         self.identify_at = self.witness_at = 0.0
         self.attempt_at = 0.0
+        self.stretch = 1.0
         self.stale = False
         self.lookups_seen: dict[str, int] = {}
         self.paused: frozenset[str] = frozenset()

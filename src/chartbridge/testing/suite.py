@@ -71,6 +71,8 @@ class ConnectorContract(ReadingContract, WritingContract, SearchingContract):
             assert len({item.key for item in items}) == len(items)
             assert all(item.kind is kind and item.key for item in items)
             assert items or kind not in rig.lookups_expected()
+        if LookupKind.PROVIDERS not in connector.manifest.lookups:
+            return
         hidden = rig.hide_provider()
         held = {item.key: item.active for item in connector.lookups(LookupKind.PROVIDERS)}
         assert held[hidden] is False

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -101,9 +102,24 @@ class Http:
             raise self._bad_address()
         self._client: httpx2.Client | None = None
 
-    def read(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Ask something that changes nothing. Any failure to get an answer is `Unavailable`."""
-        return self._send(method, path, params, None, writes=False)
+    def read(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask something that changes nothing. Any failure to get an answer is `Unavailable`.
+
+        `form` is sent as a form (a sign-in); `headers` go beside those of the line.
+        """
+        body, more = None, dict(headers or {})
+        if form is not None:
+            body = urlencode(form).encode()
+            more["Content-Type"] = "application/x-www-form-urlencoded"
+        return self._send(method, path, params, body, writes=False, headers=more)
 
     def write(self, method: str, path: str, body: object) -> Answer:
         """Send something that changes the other side, once.
@@ -119,12 +135,23 @@ class Http:
             held.close()
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: bytes | None, *, writes: bool
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        *,
+        writes: bool,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         watch = _Watch()
         client = self._open()
         request = client.build_request(
-            method, self._base.join(path), params=dict(params) if params else None, content=body
+            method,
+            self._base.join(path),
+            params=dict(params) if params else None,
+            content=body,
+            headers=headers,
         )
         if writes:
             request.extensions["trace"] = watch

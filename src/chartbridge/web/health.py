@@ -27,6 +27,7 @@ from chartbridge.store.models import Connection, Role, StreamState
 from chartbridge.store.notices import newest
 from chartbridge.store.streams import states
 from chartbridge.store.webhooks import trouble
+from chartbridge.sync.budget import budget_of
 from chartbridge.sync.buttons import resume_after_brake
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
@@ -128,9 +129,11 @@ def bar(state: StreamState) -> Bar | None:
     )
 
 
-def health_of(state: StreamState, connection: Connection, now: datetime, bad: BadRows | None) -> StreamHealth:
-    """Judge one stream in a word, with an icon."""
-    tone, icon, word = _judge(state, connection, now)
+def health_of(
+    state: StreamState, connection: Connection, now: datetime, bad: BadRows | None, stretch: float = 1.0
+) -> StreamHealth:
+    """Judge one stream in a word, with an icon. `stretch`: its checks come so much more rarely than was set."""
+    tone, icon, word = _judge(state, connection, now, stretch)
     return StreamHealth(
         state=state,
         label=LABELS.get(state.stream, state.stream),
@@ -142,7 +145,7 @@ def health_of(state: StreamState, connection: Connection, now: datetime, bad: Ba
     )
 
 
-def _judge(state: StreamState, connection: Connection, now: datetime) -> tuple[str, str, str]:
+def _judge(state: StreamState, connection: Connection, now: datetime, stretch: float) -> tuple[str, str, str]:
     if not connection.on or not state.on:
         return "off", "circle-pause", _("Off")
     if connection.hold:
@@ -152,7 +155,7 @@ def _judge(state: StreamState, connection: Connection, now: datetime) -> tuple[s
     if state.first_read_done_at is None:
         return "wait", "loader-circle", _("First read")
     since = (now - state.last_success_at).total_seconds() if state.last_success_at else None
-    if since is None or since > max(OVERDUE * state.interval_s, OVERDUE_S):
+    if since is None or since > max(OVERDUE * state.interval_s * stretch, OVERDUE_S):
         return "bad", "clock-alert", _("Overdue")
     return "ok", "check", _("Fresh")
 
@@ -165,10 +168,13 @@ def _context(request: StaffRequest) -> dict[str, object]:
     bad = bad_rows_by_stream(connection.pk)
     now = timezone.now()
     patients, appointments = mirrored(connection)
+    all_states = states(connection.pk)
+    month = budget_of(connection, manifest, all_states, now)
+    stretch = month.stretch if month else 1.0
     return {
         "connection": connection,
         "manifest": manifest,
-        "streams": [health_of(each, connection, now, bad.get(each.stream)) for each in states(connection.pk)],
+        "streams": [health_of(each, connection, now, bad.get(each.stream), stretch) for each in all_states],
         "queue": queue_state(connection),
         "patients_held": patients,
         "appointments_held": appointments,
@@ -181,6 +187,7 @@ def _context(request: StaffRequest) -> dict[str, object]:
         "clock_agrees": clock is not None and abs(clock) <= CLOCK_AGREES_S,
         "clock_behind": -(clock or 0),
         "budget": _budget(connection, manifest),
+        "month": month,
         "webhooks": trouble(request.practice.pk),
         "mail_error": mailing.setting(request.practice.pk).error,
         "reconciled": reconciliations.newest_finished(request.practice.pk),

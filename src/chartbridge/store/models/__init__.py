@@ -3,6 +3,7 @@
 from chartbridge.store.models.accounts import ApiToken, AuditEntry, Membership, Practice, Role, User
 from chartbridge.store.models.activity import Activity, ActivityFile
 from chartbridge.store.models.connection import (
+    CallUse,
     Connection,
     DocumentSetting,
     LookupEntry,
@@ -39,6 +40,7 @@ __all__ = [
     "ActivityFile",
     "ApiToken",
     "AuditEntry",
+    "CallUse",
     "Connection",
     "DailyRun",
     "Delivery",

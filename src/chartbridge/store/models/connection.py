@@ -94,6 +94,17 @@ class StreamState(models.Model):
         constraints = [models.UniqueConstraint(fields=["connection", "stream"], name="one_state_per_stream")]
 
 
+class CallUse(models.Model):
+    """How many calls of a connection's monthly budget were made in a month (`2026-11`, of UTC)."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="call_uses")
+    month = models.CharField(max_length=7)
+    calls = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "month"], name="one_call_use_per_month")]
+
+
 class LookupEntry(models.Model):
     """An entry of a list that the PMS owns, as last read. Entries that vanish stay, with `gone_at` set."""
 

@@ -32,6 +32,8 @@ from chartbridge.store.connections import (
     stored_secrets,
 )
 from chartbridge.store.models import Connection, Role
+from chartbridge.store.streams import states
+from chartbridge.sync.budget import Spending, budget_of
 from chartbridge.sync.connect import start_connection
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
@@ -76,7 +78,7 @@ def test(request: StaffRequest) -> HttpResponse:
     entered, errors = _read(request, manifest, connection)
     if errors:
         return _form(request, connection, manifest, entered, errors, status=422)
-    findings = _examine(manifest, entered)
+    findings = _examine(manifest, entered, connection)
     audit(request, "connection.tested", connector=manifest.id, works=all(f.ok is not False for f in findings))
     by_setting = {f.ability: f.sentence for f in findings if f.ok is False}
     named = {s.name: by_setting[s.name] for s in manifest.settings if s.name in by_setting}
@@ -172,7 +174,7 @@ def _secrets_given(request: StaffRequest, manifest: Manifest) -> list[str]:
     return [s.name for s in manifest.settings if s.secret and request.POST.get(s.name, "").strip()]
 
 
-def _examine(manifest: Manifest, entered: Settings) -> list[Finding]:
+def _examine(manifest: Manifest, entered: Settings, connection: Connection | None) -> list[Finding]:
     try:
         connector = registry().connect(manifest.id, entered, SystemClock())
     except PmsError as error:
@@ -180,6 +182,8 @@ def _examine(manifest: Manifest, entered: Settings) -> list[Finding]:
     try:
         return list(connector.examine())
     finally:
+        if connection is not None:
+            Spending(SystemClock()).count(connection, connector)
         connector.close()
 
 
@@ -241,6 +245,7 @@ def _context(
         "errors": errors or {},
         "locked": secrets_are_locked(same),
         "identity": _identity(same),
+        "month": budget_of(same, manifest, states(same.pk), datetime.now(UTC)) if same else None,
         "cannot": [
             (ABILITIES.get(what) or what.replace("_", " ").capitalize(), why)
             for what, why in manifest.cannot.items()

@@ -42,6 +42,11 @@ class StreamRow:
         return self.claim.least_interval if self.claim else 1
 
     @property
+    def most(self) -> int:
+        """The longest interval that the connector allows, in seconds."""
+        return self.claim.most_interval if self.claim else 24 * 3600
+
+    @property
     def spoken(self) -> str:
         """The interval as people say it, where it is a minute or more: "5 min", "1 h 30 min"."""
         seconds = self.state.interval_s
