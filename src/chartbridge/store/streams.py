@@ -73,7 +73,9 @@ def save_stream_setting(connection_id: int, stream: Stream, on: bool, interval_s
             f"{claim.least_interval} seconds. Choose {claim.least_interval} or more."
         )
     if interval_s > claim.most_interval:
-        raise ValueError(f"Choose a check interval of at most {claim.most_interval} seconds.")
+        most = claim.most_interval
+        said = "one day" if most == 24 * 3600 else f"{most // 60} minutes"
+        raise ValueError(f"Choose a check interval of at most {said} ({most} seconds).")
     with writing():
         StreamState.objects.update_or_create(
             connection_id=connection_id, stream=stream.value, defaults={"on": on, "interval_s": interval_s}
