@@ -21,6 +21,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
+from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.connector import Finding
 from chartbridge.pms.errors import PmsError
 from chartbridge.pms.registry import registry
@@ -28,6 +29,7 @@ from chartbridge.store import tending
 from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Connection, Delivery, StreamState
 from chartbridge.store.secrets import WrongKey, key_file, unseal
+from chartbridge.sync.budget import Spending
 
 LEAST_FREE = 500 * 1024 * 1024
 CLOCKS_APART = timedelta(seconds=60)
@@ -219,11 +221,14 @@ def _connection(each: Connection) -> Iterator[Finding]:
 
 def _pms(each: Connection) -> Iterator[Finding]:
     told: list[Finding] = []
+    spending = Spending(SystemClock())
     try:
         connector = live().of(each)
         told += connector.examine()
+        spending.count(each, connector)
         yield from told
         apart = abs(connector.identify().server_now - datetime.now(UTC))
+        spending.count(each, connector)
     except PmsError as error:
         if error.safe_message not in {finding.sentence for finding in told}:
             yield _bad("connection", error.safe_message, "")

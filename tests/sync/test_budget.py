@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.test import Client
 
+from chartbridge import doctor
 from chartbridge.domain.clock import SetClock
 from chartbridge.pms.reading import Stream
 from chartbridge.pms.registry import registry
@@ -176,6 +177,12 @@ def test_the_connection_test_is_counted_too(office: Office) -> None:
     ).content.decode()
     assert "Works:" in page
     assert call_uses.used(office.link.pk, datetime.now(UTC)) == len(office.rig.practice.calls) >= 3
+
+
+def test_what_the_doctor_asks_is_counted_too(office: Office) -> None:
+    told = [each.sentence for each in doctor._pms(office.link)]
+    assert "Dentrix Ascend answers." in told
+    assert call_uses.used(office.link.pk, datetime.now(UTC)) == len(office.rig.practice.calls) >= 4
 
 
 def test_what_only_a_full_read_proves_gone_is_read_in_full_on_sundays_where_calls_are_counted(
