@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from chartbridge.demo.practice import Ready, set_up
+from chartbridge.demo.practice import Ready
 from chartbridge.doctor import examine
 from chartbridge.sandbox.open_dental import Sandbox
 from chartbridge.store.models import Connection, StreamState
+from tests.cli.places import set_up_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,12 +26,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ready(sandbox: Sandbox) -> Ready:
-    return set_up(
-        api_address=f"{sandbox.base_url}/",
-        customer_key=sandbox.customer_key,
-        images=sandbox.documents,
-        time_zone="America/New_York",
-    )
+    return set_up_on(sandbox)
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:

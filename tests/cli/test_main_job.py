@@ -13,11 +13,12 @@ from django.test import Client
 
 from chartbridge import bootstrap
 from chartbridge.demo.day import paper
-from chartbridge.demo.practice import Ready, set_up
+from chartbridge.demo.practice import Ready
 from chartbridge.domain.activities import NOTE_KINDS, ActivityKind
 from chartbridge.sandbox.open_dental import Sandbox
 from chartbridge.sandbox.open_dental.database import Row
 from chartbridge.store.models import StreamState, User, Writeback
+from tests.cli.places import set_up_on
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(500)]
 SETTINGS = "/settings/writeback/"
@@ -40,12 +41,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ready(sandbox: Sandbox) -> Iterator[Ready]:
-    made = set_up(
-        api_address=f"{sandbox.base_url}/",
-        customer_key=sandbox.customer_key,
-        images=sandbox.documents,
-        time_zone="America/New_York",
-    )
+    made = set_up_on(sandbox)
     hub = bootstrap.make_hub()
     hub.start()
     read = StreamState.objects.filter(stream="patients", first_read_done_at__isnull=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chartbridge import proving
-from chartbridge.demo.practice import Ready, set_up
+from chartbridge.demo.practice import Ready
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.sandbox.open_dental import Sandbox
@@ -23,6 +23,7 @@ from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Activity, MirrorPatient, Writeback, WritebackEvent
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
+from tests.cli.places import set_up_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,12 +36,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ready(sandbox: Sandbox) -> Ready:
-    made = set_up(
-        api_address=f"{sandbox.base_url}/",
-        customer_key=sandbox.customer_key,
-        images=sandbox.documents,
-        time_zone="America/New_York",
-    )
+    made = set_up_on(sandbox)
     now = datetime.now(UTC)
     people = [
         str(row["PatNum"]) for row in sandbox.db.rows("SELECT PatNum FROM patient WHERE PatStatus=0 LIMIT 3")
