@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import by_odbc, first_sync, fleet, idle, latency, practice, writes
+from bench import by_odbc, first_sync, fleet, idle, latency, ledger, practice, writes
 from bench.figures import Part, line
 from bench.machine import machine
 from bench.page import DATA, PAGE, collect, page
@@ -32,9 +32,10 @@ ON_ONE: dict[str, Callable[[Part, MariaDb, Sizes], None]] = {
     "drain": lambda part, _maria, sizes: writes.drain(part, sizes),
     "fleet": fleet.run,
     "odbc": lambda part, _maria, sizes: by_odbc.run(part, sizes),
+    "ledger": lambda part, _maria, sizes: ledger.run(part, sizes),
 }
-OWN_PRACTICES = {"odbc"}
-"""Parts that make their practices themselves."""
+OWN_PRACTICES = {"odbc", "ledger"}
+"""Parts that make what they need themselves."""
 
 
 def main() -> None:

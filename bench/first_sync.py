@@ -15,7 +15,7 @@ from collections import defaultdict
 from bench import peers, practice
 from bench.figures import Part
 from bench.hub import Hub
-from bench.measure import cpu_seconds
+from bench.measure import whole_cpu_seconds
 from bench.server import MariaDb
 from bench.sizes import Sizes
 
@@ -56,7 +56,7 @@ def _sync(runs: Runs, maria: MariaDb, engine: str, rest: float, sizes: Sizes) ->
         begun = hub.start()
         runs["first.today"].append(_until_today_is_there(hub, maria, name, begun))
         finished = practice.until_read(hub)
-        cpu = cpu_seconds(hub.pid)
+        cpu = whole_cpu_seconds(hub.pid)
         time.sleep(sizes.checking_s)  # scans and checks, beside the desk
     rows, peak = _rows(hub), hub.memory()[1]
     runs["records"].append(_read(hub)[0])

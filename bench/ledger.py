@@ -1,6 +1,6 @@
 """A ledger of a million entries: how long `verify` takes over it, and how much memory, on SQLite and PostgreSQL.
 
-`python -m bench.ledger` measures by itself. The database is filled and verified in processes of their own, since
+The database is filled and verified in processes of their own, since
 which database a process uses is fixed at its start.
 """
 
@@ -15,12 +15,11 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-from bench.measure import Report
+from bench.figures import Part
 from bench.practice import FOLDER
+from bench.sizes import Sizes
 from tests.servers.postgres import running_postgres
 
-ENTRIES = 1_000_000
-MOST_SECONDS = 30.0
 MOVES = (
     ("queue", "queued", "owed"),
     ("claim", "sending", "owed"),
@@ -29,31 +28,30 @@ MOVES = (
 )
 
 
-def run(report: Report, *, entries: int = ENTRIES) -> None:
+def run(part: Part, sizes: Sizes) -> None:
     """Measure on both databases."""
     folder = (FOLDER / "ledger").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     here = {**os.environ, "CHARTBRIDGE_DATA": str(folder)}
-    _measure(report, "SQLite", entries, {**here, "CHARTBRIDGE_DATABASE_URL": ""})
+    _measure(part, "SQLite", sizes.entries, {**here, "CHARTBRIDGE_DATABASE_URL": ""})
     with running_postgres() as server:
         url = server.url(server.create_database("ledger"))
-        _measure(report, "PostgreSQL", entries, {**here, "CHARTBRIDGE_DATABASE_URL": url})
+        _measure(part, "PostgreSQL", sizes.entries, {**here, "CHARTBRIDGE_DATABASE_URL": url})
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure(report: Report, where: str, entries: int, env: dict[str, str]) -> None:
+def _measure(part: Part, where: str, entries: int, env: dict[str, str]) -> None:
     told = {}
     for what in ("fill", "verify"):
         command = [sys.executable, "-m", "bench.ledger", what, str(entries)]
         out = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True, text=True).stdout
         told[what] = json.loads(out.splitlines()[-1])
-    seconds, grown = told["verify"]["seconds"], told["verify"]["grown_mb"]
-    name = f"ledger of {told['verify']['entries']:,} entries verified, {where}"
-    report.add(
-        name, seconds, "s", f"≤ {MOST_SECONDS:.0f} s", ok=told["verify"]["whole"] and seconds <= MOST_SECONDS
+    found = told["verify"]
+    part.add(
+        "ledger.verify", found["seconds"], where, note=f"{found['entries']:,} entries", whole=found["whole"]
     )
-    report.add("  memory that it took", grown, "MB", "≤ 50 MB", ok=grown <= 50)
+    part.add("ledger.memory", found["grown_mb"], where)
 
 
 def _fill(entries: int) -> dict[str, object]:
@@ -109,10 +107,7 @@ def _peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        from chartbridge.bootstrap import prepare
+    from chartbridge.bootstrap import prepare
 
-        prepare()
-        print(json.dumps({"fill": _fill, "verify": _verify}[sys.argv[1]](int(sys.argv[2]))))
-    else:
-        run(Report())
+    prepare()
+    print(json.dumps({"fill": _fill, "verify": _verify}[sys.argv[1]](int(sys.argv[2]))))

@@ -95,6 +95,10 @@ PARTS: dict[str, str] = {
         "the next one. Whether Dentrix has indexes on its times of change is not known: both ways are measured. "
         "These are figures of this project's connectors and sandboxes, not of SQL Anywhere or FairCom."
     ),
+    "ledger": (
+        "A practice's ledger of 1,000,000 entries, four moves of each writeback, appended by the product itself, is "
+        "verified from its first entry to its last in a process of its own."
+    ),
 }
 """Part → how it is measured. The order is the order of running and of the page."""
 
@@ -322,6 +326,14 @@ TABLE: tuple[Line, ...] = (
     Line(
         key="odbc.first_read", part="odbc", engines=_ODBC, unit="rows/s",
         what="by ODBC: first read of statuses, appointments and patients",
+    ),
+    Line(
+        key="ledger.verify", part="ledger", engines=("SQLite", "PostgreSQL"), unit="s", limit=30,
+        what="ledger of 1,000,000 entries verified",
+    ),
+    Line(
+        key="ledger.memory", part="ledger", engines=("SQLite", "PostgreSQL"), unit="MB", limit=50,
+        what="ledger of 1,000,000 entries verified: more memory",
     ),
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ class Sizes:
     practices: int = 1_000
     fleet_runs: int = 3
     fleet_s: int = 30
+    entries: int = 1_000_000
     odbc: Size = ODBC
     odbc_runs: int = 5
     odbc_checks: int = 50
@@ -50,6 +51,7 @@ QUICK = Sizes(
     practices=50,
     fleet_runs=1,
     fleet_s=15,
+    entries=20_000,
     odbc=Size(patients=2_000, appointments=20_000),
     odbc_runs=2,
     odbc_checks=10,

@@ -41,6 +41,8 @@ PROMISED = [
     "serve.memory_sync",
     "serve.memory_day",
     "odbc.day",
+    "ledger.verify",
+    "ledger.memory",
 ]
 
 
