@@ -124,7 +124,7 @@ def _until_today_is_there(hub: Hub, maria: MariaDb, name: str, begun: float) -> 
             return time.time() - begun
         if time.time() - begun > 120:
             raise SystemExit(f"only {len(shown)} of {visits} visits of today after two minutes")
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def _rows(hub: Hub) -> int:

@@ -34,13 +34,14 @@ def leave_out(stream: Stream, coming: int) -> None:
 
 
 def restore() -> None:
-    """Make what is missing, each in a transaction of its own; nothing while a first read still fills the table."""
+    """Make what is missing, each in a transaction of its own; nothing while a first read still goes on."""
     if database.vendor != "sqlite":
         return
     missing = {stream: _missing(model) for stream, model in _TABLES.items()}
-    filling = _filling() if any(missing.values()) else frozenset()
+    if not any(missing.values()) or _filling():
+        return
     for stream, indexes in missing.items():
-        for index in indexes if stream.value not in filling else ():
+        for index in indexes:
             statement = str(index.create_sql(_TABLES[stream], database.schema_editor()))
             with writing(), database.cursor() as cursor:
                 cursor.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS", 1))
@@ -59,9 +60,13 @@ def _missing(model: type[models.Model]) -> list[models.Index]:
     return [index for index in _of(model) if index.name not in there]
 
 
-def _filling() -> frozenset[str]:
-    """The streams of which a first read is under way at a connection that is on."""
-    reading = StreamState.objects.filter(
-        first_read_done_at=None, pass_records__gt=0, on=True, connection__on=True, failures=0
-    )
-    return frozenset(reading.values_list("stream", flat=True))
+def _filling() -> bool:
+    """Whether a first read of these tables is under way at a connection that is on."""
+    return StreamState.objects.filter(
+        first_read_done_at=None,
+        pass_records__gt=0,
+        on=True,
+        connection__on=True,
+        failures=0,
+        stream__in=_TABLES,
+    ).exists()

@@ -16,11 +16,13 @@ from chartbridge.domain.charts import Document, Photo
 from chartbridge.domain.people import Patient
 from chartbridge.domain.schedule import Appointment
 
+_AS_TEXT = ["\x1f".join(["%s"] * columns) for columns in range(32)]
+"""By the number of columns. One formatting is half the cost of taking each value by itself."""
+
 Value = str | int | None
 Row = tuple[Value, ...]
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
-_USUAL = str.maketrans("", "", "()- .+/")
 _EXTENSION = re.compile(r"\s*(?:x|ext|#).*$", re.IGNORECASE)
 _LONGEST_NUMBER = 20
 
@@ -32,7 +34,7 @@ def digits_of(phone: str) -> str:
     """
     if not phone:
         return ""
-    digits = phone.translate(_USUAL)
+    digits = phone.replace("(", "").replace(")", "").replace("-", "").replace(" ", "")
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
         digits = _NOT_A_DIGIT.sub("", phone)
         if len(digits) > 10:
@@ -52,7 +54,7 @@ def searchable(text: str) -> str:
 
 def hash_of(row: Row) -> bytes:
     """Return eight bytes that differ where the stored content differs."""
-    text = "\x1f".join(["\x00" if v is None else v if type(v) is str else str(v) for v in row])
+    text = _AS_TEXT[len(row)] % row
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 

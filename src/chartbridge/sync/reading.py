@@ -168,7 +168,7 @@ def _take(turn: Turn, pages: list[Page], *, of_pass: bool) -> None:
             notice(connection.practice_id, topic, keys, now)
         if not _is_first_read(turn):
             outbox.put_patients(connection.practice_id, moved.get("patients", ()), now)
-        if "patients" in moved:
+        if "patients" in moved and (not first or not turn.more or turn.must_end()):
             wake(connection.pk, Lane.WRITE)  # activities may wait for a patient who was not read yet
     if "first_read_done_at" in changes:
         mirror_indexes.restore()
@@ -228,11 +228,13 @@ def _pass_progress(turn: Turn, pages: list[Page], changes: dict[str, Any]) -> di
         "pass_records": so_far("pass_records") + sum(len(p.records) for p in pages),
         "pass_bad": so_far("pass_bad") + sum(len(p.bad) for p in pages),
     }
-    starts = [r.starts_local for p in pages for r in p.records if isinstance(r, Appointment)]
+    starts: list[datetime] = []
+    if turn.tended.stream in (Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS):
+        starts = [r.starts_local for p in pages for r in p.records if isinstance(r, Appointment)]
     if starts:
         first, until = so_far("pass_from"), so_far("pass_until")
-        new["pass_from"] = min(starts) if first is None else min(first, *starts)
-        new["pass_until"] = max(starts) if until is None else max(until, *starts)
+        new["pass_from"] = min(starts) if first is None else min(first, min(starts))
+        new["pass_until"] = max(starts) if until is None else max(until, max(starts))
     if pages[-1].complete:
         new["pass_state"] = SWEEP_OWED if turn.tended.stream in _SWEPT else NO_PASS
     elif not pages[-1].more:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from chartbridge.pms.errors import PmsError, Unreadable
-from chartbridge.transport.sql import Row, Rows, Sql
+from chartbridge.transport.sql import Rows, Sql
 
 Args = tuple[object, ...]
 Read = Callable[[Args], Rows]
@@ -53,16 +53,11 @@ def unpacked(answer: Rows, width: int) -> Rows | None:
     if count == "0":
         return ()
     lines = text.split(LINE) if text else []
-    if len(lines) != int(count or 0):
+    if text is None or len(lines) != int(count or 0) or text.count(FIELD) != len(lines) * (width - 1):
         return None
-    rows = [_row(line) for line in lines]
-    return tuple(rows) if all(len(row) == width for row in rows) else None
-
-
-def _row(line: str) -> Row:
-    if NONE in line:
-        return tuple(None if value == NONE else value for value in line.split(FIELD))
-    return tuple(line.split(FIELD))
+    if NONE not in text:
+        return tuple([tuple(line.split(FIELD)) for line in lines])
+    return tuple([tuple([None if v == NONE else v for v in line.split(FIELD)]) for line in lines])
 
 
 class ReadAhead:

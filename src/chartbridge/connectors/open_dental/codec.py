@@ -177,7 +177,7 @@ def moment(value: str | None) -> datetime | None:
 
 def needed_key(value: str | None) -> str:
     """A key that must be there: a whole number that isn't 0. Raises `BadValue`."""
-    if value and value != "0" and value.lstrip("-").isdigit():
+    if value and value != "0" and (value.isdigit() or value.lstrip("-").isdigit()):
         return value
     raise BadValue("no key")
 
