@@ -7,7 +7,6 @@ read again. Must not be in it: when to read, whether a removal is plausible (tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +31,7 @@ from chartbridge.store.mirror_rows import (
     local_text,
 )
 
+_PIECE = 500
 _OF_STREAM = {
     Stream.APPOINTMENT_STATUS: APPOINTMENTS,
     Stream.APPOINTMENTS: APPOINTMENTS,
@@ -280,12 +280,12 @@ def _all(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 def _among(sql: str, params: list[Any], keys: list[str]) -> list[tuple[Any, ...]]:
-    """Run a select for rows among `keys`: handed over as one value, whatever their number."""
-    if not keys:
-        return []
-    if database.vendor == "sqlite":
-        return _all(f"{sql} AND key IN (SELECT value FROM json_each(%s))", [*params, json.dumps(keys)])
-    return _all(f"{sql} AND key = ANY(%s)", [*params, keys])
+    """Run a select for rows among `keys`, in pieces."""
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(keys), _PIECE):
+        piece = keys[start : start + _PIECE]
+        found += _all(f"{sql} AND key IN ({', '.join(['%s'] * len(piece))})", [*params, *piece])
+    return found
 
 
 def _many(sql: str, rows: list[tuple[Any, ...]]) -> None:
