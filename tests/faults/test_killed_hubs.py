@@ -75,4 +75,4 @@ def test_the_first_delivery_after_a_kill_comes_within_seven_seconds(lab: Lab, to
     verdict = lab.settle()
     told("from the kill to the first delivery", verdict, kills=len(waits), longest_s=max(waits), each_s=waits)
     limit = 7.0 if FULL else 40.0  # the suite shares a slow machine; `make faults` holds the promise
-    assert min(waits) <= limit, waits
+    assert max(waits) <= limit, waits

@@ -32,6 +32,8 @@ from chartbridge.store.models import (
 from chartbridge.store.notices import notice
 from chartbridge.store.outbox import Standing
 
+WAITING_FOR_IMPORT = "waiting_for_import"
+"""The reason at what was handed over and stands in the chart only once somebody has imported it."""
 LOOKS_WITHIN = timedelta(minutes=10)
 """Reading back is never put off for longer: a moment farther ahead is of a clock that has been set back since."""
 _FIELDS = (
@@ -334,8 +336,11 @@ def add(practice_id: int, made: Sequence[tuple[Writeback, str]], *, who: str, at
 
 
 def say_why(ids: Sequence[int], *, code: str, reason: str) -> None:
-    """Say why writes that stay where they are have not come further."""
-    Writeback.objects.filter(pk__in=ids).update(reason_code=code, reason=reason)
+    """Say why writes that are looked for have not come further. What moved meanwhile keeps its reason, and so does
+    what waits until it is imported."""
+    looked_for = Q(delivery=Delivery.UNCERTAIN) | Q(delivery=Delivery.TAKEN, seen=Seen.OWED)
+    rows = Writeback.objects.filter(looked_for, pk__in=ids).exclude(reason_code=WAITING_FOR_IMPORT)
+    rows.update(reason_code=code, reason=reason)
 
 
 def look_again(ids: Sequence[int], at: datetime) -> None:

@@ -12,7 +12,7 @@ from django.db.models import F, Max, Q, QuerySet
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries
 from chartbridge.store.database import writing
-from chartbridge.store.deliveries import Row
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
 from chartbridge.store.models import (
     Delivery,
     FindingKind,
@@ -196,7 +196,7 @@ def _of_day(practice_id: int, day: date) -> QuerySet[Writeback]:
     end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
     came_in = Q(created_at__gte=begin, created_at__lt=end)
     written = Q(taken_at__gte=begin, taken_at__lt=end)
-    waits_for_import = Q(delivery=Delivery.TAKEN, seen=Seen.OWED, reason_code="waiting_for_import")
+    waits_for_import = Q(delivery=Delivery.TAKEN, seen=Seen.OWED, reason_code=WAITING_FOR_IMPORT)
     ticked_off = Q(
         delivery=Delivery.TAKEN, reason_code="imported"
     )  # where that put it, only the person knows

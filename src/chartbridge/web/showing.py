@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from chartbridge.domain.activities import ActivityKind, Direction, Medium
 from chartbridge.domain.text import html_to_text
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT
 from chartbridge.store.models import Activity, Delivery, Seen, Writeback
 from chartbridge.web.reasons import Again, Fix, fix_of, reason_of
 from chartbridge.writeback.mend import can_be_taken_up_again
-from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 

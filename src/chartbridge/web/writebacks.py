@@ -26,6 +26,7 @@ from chartbridge.intake.accept import BadActivity
 from chartbridge.intake.checking import check_patient_number
 from chartbridge.store.accounts import attention_count
 from chartbridge.store.board import front_connection, lookup_entries
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT
 from chartbridge.store.mirror import patient, patients_by_phone
 from chartbridge.store.models import MirrorPatient, Role, Writeback
 from chartbridge.store.notices import newest
@@ -51,7 +52,6 @@ from chartbridge.web.reasons import Reason, Switch, fix_of, reason_of, title_of
 from chartbridge.web.showing import Shown, shown
 from chartbridge.web.toasts import Undo, with_toast
 from chartbridge.writeback import mend
-from chartbridge.writeback.outcomes import WAITING_FOR_IMPORT
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
 
 PAGE = 50

@@ -57,8 +57,9 @@ class Looker:
         self._lived = Lived(clock)
 
     def moved(self, changes: Sequence[Change]) -> None:
-        """Take notice of what was sent just now: from here on its time is counted."""
-        begun = (Event.TAKE, Event.LOSE, Event.RESTART)
+        """Take notice of what was sent just now: from here on its time is counted. What was parked with an answer that
+        says nothing may be on its way like what lost it."""
+        begun = (Event.TAKE, Event.LOSE, Event.RESTART, Event.PARK)
         self._lived.begin(each.row.id for each in changes if each.move in begun)
 
     def not_before(self, connection_id: int, at: datetime) -> datetime:

@@ -13,14 +13,14 @@ from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import Repeat
 from chartbridge.store import deliveries, ledger
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
 from chartbridge.store.desk import Desk, clear_write_hold, connection_for_writing, read_desk
 from chartbridge.store.models import Activity, Connection, Delivery, Seen, Writeback
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
-from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT, WAITING_FOR_IMPORT
+from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge

@@ -26,7 +26,7 @@ from chartbridge.pms.errors import (
     Unreadable,
 )
 from chartbridge.pms.manifest import Repeat
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
 from chartbridge.store.desk import EVERYTHING, Desk
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.rules import APPOINTMENT_STATUS
@@ -35,7 +35,7 @@ from chartbridge.writeback.states import Event
 
 MISSING_AFTER = timedelta(seconds=120)
 MOST_RESTARTS = 2
-WAITING_FOR_IMPORT, IMPORTED = "waiting_for_import", "imported"
+IMPORTED = "imported"
 LOOK_FOR_IMPORT = timedelta(minutes=2)
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}
 
@@ -132,11 +132,13 @@ def after_read_back(
 
 
 def not_understood(row: Row, error: Exception) -> Change:
-    """Return the change for a row at which even looking fails."""
-    if isinstance(error, Unreadable):
-        return _parked(row, "unreadable", error.safe_message, {"evidence": error.evidence[:200]})
+    """Return the change for a row at which even looking fails: whatever was sent of it may be there.
+
+    Also where the PMS refused the look: it has said nothing about the write.
+    """
     if isinstance(error, PmsError):
-        return _parked(row, type(error).__name__.lower(), error.safe_message)
+        evidence = error.evidence if isinstance(error, Unreadable) else type(error).__name__.lower()
+        return _parked(row, "unreadable", error.safe_message, {"evidence": evidence[:200]})
     _log_fault(row, error)
     return _parked(row, "internal", sentence("internal"))
 

@@ -19,10 +19,10 @@ from chartbridge.domain.clock import Clock
 from chartbridge.pms.manifest import Retract
 from chartbridge.store import bad_days, deliveries, ledger, undoings
 from chartbridge.store.bad_days import Moves, Standing, Wanted
-from chartbridge.store.deliveries import Row
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.mirror import appointment
-from chartbridge.store.models import Delivery, Undoing
+from chartbridge.store.models import Delivery, Seen, Undoing
 from chartbridge.store.undoings import BACK, DOING, DONE, FAILED, LEFT, OPEN, PLANNING, TAKING_BACK
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback import mend
@@ -334,7 +334,8 @@ def _way_of_state(row: Row) -> Way:
         return Way.WAIT
     if row.delivery == Delivery.RETRACTED:
         return Way.CORRECTED
-    if mend.may_be_taken(row):
+    not_in_chart = row.seen == Seen.MISSING or row.reason_code == WAITING_FOR_IMPORT
+    if mend.may_be_taken(row) or (row.delivery == Delivery.TAKEN and not_in_chart):
         return Way.UNSURE
     return Way.CORRECT if row.delivery == Delivery.TAKEN else Way.TAKE_BACK
 

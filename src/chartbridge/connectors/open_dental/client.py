@@ -44,6 +44,9 @@ _FAULTS = re.compile(
 )
 
 
+NO_API = f"What answers at the address of {NAME} is not that API. It will be asked again."
+
+
 class NotThere(Refused):
     """404 or 410: the record isn't in Open Dental."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 
-from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
+from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
 from chartbridge.connectors.open_dental.codec import Texts, texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
@@ -29,7 +29,7 @@ from chartbridge.pms.commands import (
     Receipt,
     SetAppointmentStatus,
 )
-from chartbridge.pms.errors import Refused
+from chartbridge.pms.errors import Refused, Unavailable
 
 AROUND = timedelta(days=2)
 RECENT = timedelta(minutes=10)
@@ -166,11 +166,13 @@ class ApiLooker:
                 [texts(item, fields) for item in items]
                 for items in self._api.pages(path, ability=ability, **params)
             ]
-        except NotThere:
-            return []  # a patient that isn't there has no notes
         except Refused as error:
             if "Patient" in error.reason or "PatNum" in error.reason:
-                return []
+                return []  # a patient that isn't there has no notes
+            if isinstance(
+                error, NotThere
+            ):  # the page of something else than the API: it says nothing about notes
+                raise Unavailable(NO_API) from None
             raise
 
     def _status(self, command: SetAppointmentStatus) -> Receipt | None:
@@ -183,6 +185,10 @@ class ApiLooker:
     def _verification(self, command: MarkInsuranceVerified) -> Receipt | None:
         try:
             plan = command.plan_key or self._writer.primary_plan(command.patient_key)
+        except NotThere as error:
+            if not error.reason:
+                raise Unavailable(NO_API) from None
+            return None
         except Refused:
             return None
         params = {"VerifyType": "PatientEnrollment"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
+from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
 from chartbridge.connectors.open_dental.codec import texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
@@ -30,7 +30,7 @@ from chartbridge.pms.commands import (
     Receipt,
     SetAppointmentStatus,
 )
-from chartbridge.pms.errors import Conflict, PmsError, Refused, Unauthorised, Uncertain
+from chartbridge.pms.errors import Conflict, PmsError, Refused, Unauthorised, Unavailable, Uncertain
 
 _GONE = "This appointment is no longer in Open Dental."
 _OTHER = "This appointment now belongs to another patient in Open Dental."
@@ -93,7 +93,9 @@ class Writer:
         key = str(whole(command.appointment_key, "appointment"))
         try:
             item = self._api.get(f"appointments/{key}", ability="set_appointment_status")
-        except NotThere:
+        except NotThere as error:
+            if not error.reason:  # the page of something else than the API: it says nothing about visits
+                raise Unavailable(NO_API) from None
             raise Refused(_GONE, reason="Appointment not found") from None
         _, patient_key, status = texts(item, ("AptNum", "PatNum", "Confirmed"))
         if command.patient_key and patient_key != command.patient_key:
