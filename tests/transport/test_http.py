@@ -194,7 +194,13 @@ def test_retry_after_is_read_in_both_ways(
     assert _http(server(busy).port).read("GET", "x").retry_after() == seconds
 
 
-@pytest.mark.parametrize("address", ["", "server:30223", "ftp://server/", "http://", "not an address"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "server:30223", "ftp://server/", "http://", "not an address", "http://192.168.1..5:30223/api/v1/",
+        "http://[server:30223/api/v1/", "http://" + "a" * 64 + "/", "http://server:²/", "http://ser ver/",
+    ],
+)  # fmt: skip
 def test_a_wrong_address_names_its_setting(address: str) -> None:
     with pytest.raises(Misconfigured) as error:
         Http(address, name="The PMS", setting="api_address")

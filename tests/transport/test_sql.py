@@ -102,6 +102,9 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(database: MariaD
         ({"port": 1}, Unavailable, None),
         ({"host": "no-such-host.invalid"}, Unavailable, None),
         ({"tls": "verify"}, Misconfigured, "db_tls"),
+        ({"host": "192.168.1..5"}, Misconfigured, "db_host"),
+        ({"host": "a" * 64}, Misconfigured, "db_host"),
+        ({"password": "wrong €"}, Misconfigured, "db_password"),
     ],
 )
 def test_a_wrong_address_or_sign_in_is_named(
@@ -112,6 +115,13 @@ def test_a_wrong_address_or_sign_in_is_named(
     if setting:
         assert getattr(error.value, "setting", None) == setting
     assert database.password not in str(error.value)
+
+
+def test_a_password_of_any_characters_signs_in(database: MariaDb) -> None:
+    database.create_user("euro", "café €5 李")
+    sql = _sql(database, user="euro", password="café €5 李")
+    assert sql.rows("SELECT 1") == (("1",),)
+    sql.close()
 
 
 def test_errors_carry_numbers_and_no_values(database: MariaDb) -> None:

@@ -134,6 +134,33 @@ def test_a_port_that_is_no_number_is_told_by_its_field(desk: Client, sandbox: Sa
     assert not Connection.objects.exists()
 
 
+API_TYPOS = ["http://192.168.1..5:30223/api/v1/", "http://[server:30223/api/v1/", "http://server:²/api/v1/"]
+TYPOS = [
+    *(("api_address", {"api_address": address}) for address in API_TYPOS),
+    *(("db_host", {"db_host": host}) for host in ("192.168.1..5", "a" * 64, "192.168.1.5/x")),
+    *(("db_port", {"db_port": port}) for port in ("²", "99999", "9" * 900)),
+]
+
+
+@pytest.mark.parametrize(("field", "typo"), TYPOS)
+def test_a_typo_is_told_by_its_field_and_never_saved(
+    desk: Client, sandbox: Sandbox, field: str, typo: dict[str, str]
+) -> None:
+    database = {"read_mode": "database", "db_host": "127.0.0.1", "db_port": "9", "db_user": "x"}
+    sent = form(sandbox, **(typo if field == "api_address" else database | typo))
+    saved = desk.post(f"{PAGE}save/", sent)
+    assert saved.status_code == 422
+    assert sentence_by(field, saved.content.decode())
+    assert sentence_by(field, desk.post(f"{PAGE}test/", sent).content.decode())
+    assert not Connection.objects.exists()
+
+
+def test_a_password_with_a_euro_sign_is_tried(desk: Client, sandbox: Sandbox) -> None:
+    database = {"read_mode": "database", "db_host": "127.0.0.1", "db_port": "9", "db_user": "x"}
+    page = desk.post(f"{PAGE}test/", form(sandbox, **database, db_password="5 €")).content.decode()
+    assert "Does not work:" in page
+
+
 def test_an_unknown_database_server_is_told_by_a_sentence(desk: Client, sandbox: Sandbox) -> None:
     page = desk.post(
         f"{PAGE}test/",

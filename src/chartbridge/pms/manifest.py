@@ -77,7 +77,7 @@ class Setting:
 
     name: str
     label: str
-    type: str  # text, number, secret, choice, boolean
+    type: str  # text, number, secret, choice, boolean, host, port, web_address
     required: bool = False
     default: str = ""
     help: str = ""

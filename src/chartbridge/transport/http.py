@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
+from chartbridge.transport.addresses import web_address
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
@@ -94,12 +95,12 @@ class Http:
         self._limits = httpx2.Limits(
             max_connections=max_lines, max_keepalive_connections=max_lines, keepalive_expiry=IDLE_LINE_S
         )
+        if web_address(base_url) is None:
+            raise self._bad_address()
         try:
             self._base = httpx2.URL(base_url.rstrip("/") + "/")
-        except httpx2.InvalidURL:
+        except (httpx2.InvalidURL, ValueError):
             raise self._bad_address() from None
-        if self._base.scheme not in ("http", "https") or not self._base.host:
-            raise self._bad_address()
         self._client: httpx2.Client | None = None
 
     def read(

@@ -21,6 +21,7 @@ from pymysql.converters import encoders
 from pymysql.cursors import Cursor
 
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Unreadable
+from chartbridge.transport.addresses import can_be_host
 
 Row = tuple[str | None, ...]
 Rows = tuple[Row, ...]
@@ -160,11 +161,16 @@ class Sql:
     def _open(self) -> Cursor:
         place = self._address
         context = tls_context(place.tls)
+        if not can_be_host(place.host):  # the library would raise something that is no error of a database
+            raise Misconfigured(
+                f"The server's address of {self._name} can't be right. Check it on the PMS Connection page.",
+                setting="db_host",
+            )
         line = pymysql.connect(
             host=place.host,
             port=place.port,
             user=place.user,
-            password=place.password,
+            password=place.password.encode("utf-8", "replace"),  # as a str it may hold Latin-1 only
             database=place.database,
             charset="utf8mb4",
             conv=dict(encoders),  # type: ignore[arg-type]  # no decoders: every column is text

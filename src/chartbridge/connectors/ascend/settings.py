@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from chartbridge.pms.connector import Settings
 from chartbridge.pms.errors import Misconfigured
+from chartbridge.transport.addresses import web_address
 
 ADDRESS = "https://prod.hs1api.com"
 _LABELS = {
@@ -51,10 +51,8 @@ def parse(settings: Settings) -> AscendSettings:
 def _address(settings: Settings) -> str:
     """A token is sent there: in the open only to this machine itself."""
     address = settings.values.get("address", "").strip() or ADDRESS
-    parts = urlsplit(address)
-    if parts.hostname and (
-        parts.scheme == "https" or (parts.scheme, parts.hostname) == ("http", "127.0.0.1")
-    ):
+    parts = web_address(address)
+    if parts and (parts.scheme == "https" or (parts.scheme, parts.hostname) == ("http", "127.0.0.1")):
         return address
     raise Misconfigured(f"The address must begin with https://, as {ADDRESS}.", setting="address")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from chartbridge.pms.connector import Settings
 from chartbridge.pms.errors import Misconfigured
+from chartbridge.transport.addresses import can_be_host, port_of, web_address
 from chartbridge.transport.sql import SqlAddress
 
 # The vendor's addresses and limits (API pages, March 2025). Remote: one call a second; a margin is kept.
@@ -73,12 +73,18 @@ def _database(settings: Settings) -> SqlAddress:
     for name, label in (("db_host", "database server"), ("db_user", "database user")):
         if not values.get(name, "").strip():
             raise Misconfigured(f"The {label} is not set. Enter it on the PMS Connection page.", setting=name)
-    port = values.get("db_port", "").strip() or "3306"
-    if not port.isdigit() or not 0 < int(port) < 65536:
+    host = values["db_host"].strip()
+    if not can_be_host(host):
+        raise Misconfigured(
+            "The database server can't be right. Enter its name or address alone, like 192.168.1.5.",
+            setting="db_host",
+        )
+    port = port_of(values.get("db_port", "").strip() or "3306")
+    if port is None:
         raise Misconfigured("The database port must be a number, usually 3306.", setting="db_port")
     return SqlAddress(
-        host=values["db_host"].strip(),
-        port=int(port),
+        host=host,
+        port=port,
         database=values.get("db_name", "").strip() or "opendental",
         user=values["db_user"].strip(),
         password=settings.secrets.get("db_password", ""),
@@ -96,8 +102,7 @@ def _api(mode: str, address: str, settings: Settings) -> ApiAccess | None:
             raise Misconfigured("A key holds only letters and digits. Copy it once more.", setting=name)
     mode = _choice(mode or "service", tuple(PAGE_LIMITS), "api_mode")
     address = address.strip() or {"remote": REMOTE, "local": LOCAL}.get(mode, "")
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if web_address(address) is None:
         raise Misconfigured(
             "The API address is missing or is no address. It should look like http://server:30223/api/v1/.",
             setting="api_address",

@@ -35,6 +35,7 @@ from chartbridge.store.models import Connection, Role
 from chartbridge.store.streams import states
 from chartbridge.sync.budget import Spending, budget_of
 from chartbridge.sync.connect import start_connection
+from chartbridge.transport.addresses import can_be_host, port_of, web_address
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.changes import ON_CONNECTION, changes_for
@@ -164,7 +165,13 @@ def _fault(setting: Setting, value: str) -> str:
     if len(value) > LONGEST:
         return _("That is too long: at most %(n)d characters.") % {"n": LONGEST}
     if setting.type == "number" and not (value.isascii() and value.isdigit()):
-        return _("This must be a number, for example %(n)s.") % {"n": setting.default or "3306"}
+        return _("This must be a number, for example %(n)s.") % {"n": setting.default or "100"}
+    if setting.type == "host" and not can_be_host(value):
+        return _("This can't be a server. Enter its name or address alone, like 192.168.1.5.")
+    if setting.type == "port" and port_of(value) is None:
+        return _("A port must be a number from 1 to 65535, for example %(n)s.") % {"n": setting.default}
+    if setting.type == "web_address" and web_address(value) is None:
+        return _("This can't be an address. It should look like http://server:30223/api/v1/.")
     if setting.choices and value not in {c.value for c in setting.choices}:
         return _("Choose one of the list.")
     return ""
