@@ -16,6 +16,10 @@ class Wrong(Exception):
     """A fault that the person at the keyboard can put right; shown without a traceback."""
 
 
+class NoHub(Exception):
+    """Asked about a hub where there is none: nothing was looked at, so nothing can be right."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; exits 0, 1 (something is wrong) or 2 (can't be done as asked)."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -37,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if sentence := _sentence(error):
             print(sentence, file=sys.stderr)
-            sys.exit(2)
+            sys.exit(1 if isinstance(error, NoHub) else 2)
         raise
 
 
@@ -51,7 +55,7 @@ def _sentence(error: Exception) -> str:
     from chartbridge.serve import CannotServe
 
     match error:
-        case Wrong() | CannotServe() | CannotBackUp() | ImproperlyConfigured():
+        case Wrong() | NoHub() | CannotServe() | CannotBackUp() | ImproperlyConfigured():
             return str(error)
         case PmsError():
             return error.safe_message
@@ -112,6 +116,7 @@ def _backup(asked: argparse.Namespace) -> int:
     from chartbridge.store.secrets import key_file
 
     bootstrap.prepare()
+    _must_be_here()
     size = back_up(Path(asked.file))
     print(f"Wrote {asked.file} ({size / 1e6:.1f} MB).")
     print(
@@ -170,7 +175,7 @@ def _create_practice(asked: argparse.Namespace) -> int:
 
 
 def _create_user(asked: argparse.Namespace) -> int:
-    _ready()
+    _ready_here()
     from chartbridge.store import accounts
     from chartbridge.store.models import Role
 
@@ -186,7 +191,7 @@ def _create_user(asked: argparse.Namespace) -> int:
 
 
 def _token(asked: argparse.Namespace) -> int:
-    _ready()
+    _ready_here()
     from chartbridge.store.tokens import create_token
 
     made = create_token(_practice(asked.practice), asked.name, can_write=not asked.read_only)
@@ -196,7 +201,7 @@ def _token(asked: argparse.Namespace) -> int:
 
 
 def _ledger(asked: argparse.Namespace) -> int:
-    _ready()
+    _ready_here()
     from chartbridge import proving
 
     if asked.what == "verify":
@@ -211,7 +216,7 @@ def _ledger(asked: argparse.Namespace) -> int:
 
 
 def _reconcile(asked: argparse.Namespace) -> int:
-    _ready()
+    _ready_here()
     from chartbridge import proving
 
     return proving.reconcile_day(_practices(asked.practice), _day(asked.day))
@@ -221,7 +226,12 @@ def _practices(wanted: int | None) -> list[int]:
     """Return the practice that is named, or all of them."""
     from chartbridge.store.tending import practices
 
-    return [_practice(wanted)] if wanted is not None else sorted(practices())
+    known = [_practice(wanted)] if wanted is not None else sorted(practices())
+    if not known:
+        raise NoHub(
+            f"There is no practice yet in {_place()}. If there should be one, name its folder with --data."
+        )
+    return known
 
 
 def _day(text: str | None) -> date | None:
@@ -235,6 +245,35 @@ def _ready() -> None:
     bootstrap.prepare()
     bootstrap.make_data_folder()
     bootstrap.migrate()
+
+
+def _ready_here() -> None:
+    """Like `_ready`, for what is of use only where there is a hub: it never makes one."""
+    bootstrap.prepare()
+    _must_be_here()
+    _ready()
+
+
+def _must_be_here() -> None:
+    """Raise `NoHub` where no hub has ever run. Nothing is made."""
+    from django.db import connection
+    from django.db.utils import DatabaseError
+
+    is_file = connection.vendor == "sqlite"
+    try:
+        missing = is_file and not Path(str(connection.settings_dict["NAME"])).exists()
+        if missing or "store_practice" not in connection.introspection.table_names():
+            raise NoHub(f"There is no Chartbridge in {_place()}; name its folder with --data.")
+    except DatabaseError:
+        return  # it is there, and what is asked for says what is wrong with it
+
+
+def _place() -> str:
+    from django.conf import settings
+    from django.db import connection
+
+    is_file = connection.vendor == "sqlite"
+    return str(settings.DATA_DIR) if is_file else "the database that CHARTBRIDGE_DATABASE_URL names"
 
 
 def _practice(wanted: int | None) -> int:

@@ -73,7 +73,14 @@ def _sections() -> Iterator[Section]:
     if any(finding.ok is False for finding in tables):
         return
     known = tending.connections()
-    if not known:
+    if not tending.practices():
+        practice = _bad(
+            "practice",
+            "There is no practice yet.",
+            "Make one with `chartbridge create-practice`. If there should be one, name its folder with --data.",
+        )
+        yield Section(heading="Practices", findings=(practice,))
+    elif not known:
         yield Section(
             heading="Connections",
             findings=(
@@ -148,7 +155,11 @@ def _space() -> Finding:
 def _tables() -> Iterator[Finding]:
     is_sqlite = database.vendor == "sqlite"
     if is_sqlite and not Path(str(connections.settings["default"]["NAME"])).exists():
-        yield _bad("database", "There is no database yet.", "Start `chartbridge serve` once: it makes it.")
+        yield _bad(
+            "database",
+            f"There is no Chartbridge in {settings.DATA_DIR}.",
+            "Name its folder with --data. If it is new: start `chartbridge serve` once, it makes everything.",
+        )
         return
     try:
         executor = MigrationExecutor(database)

@@ -121,15 +121,44 @@ def test_a_data_folder_that_cannot_be_is_told_in_a_sentence(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ledger", "verify"], ["ledger", "export"], ["reconcile"], ["backup", "copy"],
+        ["token", "phone system"], ["create-user", "desk@example.com"],
+    ],
+)  # fmt: skip
+def test_where_there_is_no_hub_none_is_made_and_nothing_is_said_to_be_right(
+    folder: Path, words: list[str]
+) -> None:
+    answer = chartbridge(*words, folder=folder)
+    assert answer.returncode == 1
+    assert answer.stderr == f"There is no Chartbridge in {folder}; name its folder with --data.\n"
+    assert not answer.stdout
+    assert not folder.exists()
+
+
+def test_a_hub_without_a_practice_is_not_right(folder: Path) -> None:
+    chartbridge("migrate", folder=folder)
+    for words in (["ledger", "verify"], ["reconcile"]):
+        answer = chartbridge(*words, folder=folder)
+        assert answer.returncode == 1
+        assert "There is no practice yet" in answer.stderr
+    told = chartbridge("doctor", folder=folder)
+    assert told.returncode == 1
+    assert "✗ There is no practice yet." in told.stdout
+
+
 def test_the_doctor_of_an_empty_machine_says_what_to_do(folder: Path) -> None:
     answer = chartbridge("doctor", folder=folder)
     assert answer.returncode == 1
-    assert "Start `chartbridge serve` once" in answer.stdout
+    assert f"There is no Chartbridge in {folder}." in answer.stdout
+    assert "start `chartbridge serve` once" in answer.stdout
     assert not folder.exists(), "the doctor changes nothing"
 
 
 def test_the_doctor_finds_open_rights_a_missing_key_and_a_damaged_file(folder: Path) -> None:
-    chartbridge("migrate", folder=folder)
+    chartbridge("create-practice", "Maple Street", "--email", "owner@example.com", folder=folder)
     assert chartbridge("doctor", folder=folder).returncode == 0
     folder.chmod(0o755)
     (folder / "secret.key").chmod(0o644)

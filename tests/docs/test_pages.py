@@ -43,6 +43,11 @@ def test_every_command_that_is_named_exists(name: str, capsys: pytest.CaptureFix
         assert re.search(rf"^\s+{command}\b", known, re.MULTILINE), f"{name} speaks of chartbridge {command}"
 
 
+def test_every_command_of_the_operating_page_names_the_same_folder() -> None:
+    for line in re.findall(r"^hub/bin/chartbridge .*", text_of("docs/operating.md"), re.MULTILINE):
+        assert "--data /var/lib/chartbridge" in line
+
+
 def test_every_variable_that_is_read_is_explained() -> None:
     read = {
         name
