@@ -11,7 +11,7 @@ from chartbridge.connectors.open_dental.connector import connect
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Uncertain, Unreadable
+from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unavailable, Uncertain, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
 from chartbridge.testing.steps import read_on
@@ -162,6 +162,36 @@ def test_a_failure_of_the_server_is_uncertain_and_html_is_unreadable(rig: OpenDe
     rig.knobs.answer_error(200, html=True)
     with pytest.raises(Unreadable):
         connector.read(Stream.PATIENTS, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "html"), [(404, False), (404, True), (400, True)], ids=["404", "404 page", "400 page"]
+)
+def test_something_else_at_the_address_is_told_as_a_wrong_address(
+    rig: OpenDentalRig, status: int, html: bool
+) -> None:
+    rig.knobs.answer_error(status, html=html, times=None)
+    with pytest.raises(Misconfigured) as error:
+        rig.connect().identify()
+    assert error.value.setting == "api_address"
+    assert "address" in error.value.safe_message
+
+
+def test_an_address_without_the_api_s_path_is_told_as_a_wrong_address(rig: OpenDentalRig) -> None:
+    connector = connect(rig.settings(api_address=f"http://127.0.0.1:{rig.api_line.port}/"), rig.clock)
+    with pytest.raises(Misconfigured) as error:
+        connector.identify()
+    assert error.value.setting == "api_address"
+    assert [f.ability for f in connector.examine() if f.ok is False] == ["api_address"]
+
+
+def test_something_else_in_the_place_of_an_api_that_has_answered_is_asked_again(rig: OpenDentalRig) -> None:
+    connector = rig.connect()
+    connector.identify()
+    rig.knobs.answer_error(404, html=True)
+    with pytest.raises(Unavailable):
+        connector.identify()
+    connector.identify()
 
 
 def test_a_write_whose_answer_is_rubbish_is_uncertain(rig: OpenDentalRig) -> None:

@@ -17,6 +17,7 @@ from chartbridge.connectors.open_dental.settings import ApiAccess
 from chartbridge.connectors.open_dental.words import UPDATING
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.errors import (
+    Misconfigured,
     PmsError,
     Refused,
     Unauthorised,
@@ -44,6 +45,7 @@ _FAULTS = re.compile(
 )
 
 
+NO_RECORD = "connection"  # the ability of what is asked about the office itself: its version, its clock
 NO_API = f"What answers at the address of {NAME} is not that API. It will be asked again."
 
 
@@ -69,7 +71,7 @@ class OpenDentalApi:
         )
         self._lock = threading.Lock()
         self._version: Version | None = None
-        self._updating = False
+        self._updating = self._has_answered = False
         self._offset = self._distance = timedelta()
         self._offset_until = float("-inf")
 
@@ -77,8 +79,12 @@ class OpenDentalApi:
         """GET one resource. Raises `NotThere`, `Unauthorised`, `Refused`, `Unavailable`, `Unreadable`."""
         answer = self._http.read("GET", path, params)
         if answer.status != 200:
+            if ability == NO_RECORD and _not_the_api(answer):
+                raise self._wrong_place()
             raise self._no(answer, ability, writes=False)
-        return answer.json()
+        told = answer.json()
+        self._has_answered = True
+        return told
 
     def items(self, path: str, *, ability: str, **params: str) -> list[Item]:
         """GET a list that fits one answer."""
@@ -125,7 +131,7 @@ class OpenDentalApi:
 
     def preference(self, name: str) -> str:
         """One of Open Dental's preferences, or empty."""
-        for item in self.items("preferences", ability="connection", PrefName=name):
+        for item in self.items("preferences", ability=NO_RECORD, PrefName=name):
             if item.get("PrefName") == name:
                 return str(item.get("ValueString") or "")
         return ""
@@ -169,7 +175,7 @@ class OpenDentalApi:
     def _learn_offset(self) -> None:
         self.updating()
         self._version = None
-        shown = self.heard(self.items("providers", ability="connection", Limit="1"))
+        shown = self.heard(self.items("providers", ability=NO_RECORD, Limit="1"))
         ours = self._clock.now().replace(tzinfo=None)
         try:
             server = moment(shown)
@@ -180,6 +186,16 @@ class OpenDentalApi:
         quarters = round((server - ours).total_seconds() / 900)  # every zone is whole quarters of an hour
         self._offset, self._distance = timedelta(seconds=900 * quarters), server - ours
         self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S[self.access.interval == 0]
+
+    def _wrong_place(self) -> PmsError:
+        """Where the API has answered before the address is right, and something else stands in its place for now."""
+        if self._has_answered:
+            return Unavailable(NO_API)
+        return Misconfigured(
+            f"What answers at the address of {NAME} is not that API. Check the address: it should look like "
+            "http://server:30223/api/v1/.",
+            setting="api_address",
+        )
 
     def _no(self, answer: Answer, ability: str, *, writes: bool) -> PmsError:
         said = answer.content[:2000].decode("utf-8", "replace")
@@ -200,6 +216,12 @@ class OpenDentalApi:
         if writes:
             return Uncertain(f"{NAME} failed while it worked on this. It will be looked up.")
         return Unavailable(f"{NAME} failed. It will be asked again.", retry_after=answer.retry_after())
+
+
+def _not_the_api(answer: Answer) -> bool:
+    """Whether a no to a question about no record can't be the API's: it always has its preferences and its clock."""
+    is_page = "html" in answer.headers.get("content-type", "").lower()
+    return answer.status in (404, 405, 410) or (is_page and answer.status == 400)
 
 
 def _not_allowed(said: str, ability: str) -> Unauthorised:
