@@ -130,3 +130,27 @@ def test_a_quoted_marker_is_no_marker() -> None:
 )
 def test_texts_are_compared_as_every_pms_stores_them(sent: str, shown: str, same: bool) -> None:
     assert same_text(sent, shown) is same
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<div>", "<b id={n}><p>", "<ul><li>", "<table>", "<table><tr><td>", "<b></i>", "<p>", "<svg>", "<object>",
+        "<template>", "<select>", "<blockquote>x", "<div", "<!--", "<a href=x>", "<b><div></b>", "<h1>", "<math><mi>",
+        "<div><table></div></table>", "<section><p></section>", "<button>", "<form>", "<noscript>", "<dl><dd>",
+    ],
+)  # fmt: skip
+def test_no_html_is_slow_to_read(piece: str) -> None:
+    html = "".join(piece.replace("{n}", str(n)) for n in range(190_000 // len(piece)))[:200_000]
+    began = time.process_time()
+    html_to_text(html + "end")
+    assert (
+        time.process_time() - began < 2.5
+    )  # the first of these once took 4 s, and four times as long at twice the length
+
+
+def test_lines_of_html_stay_lines_however_deep_it_is() -> None:
+    lines = [f"line {n}" for n in range(1000)]
+    assert html_to_text("".join(f"<div>{line}" for line in lines)).split("\n") == lines
+    table = "<table><tr><td>" * 60 + "deep" + "</td></tr></table>" * 60 + "<p>after</p>"
+    assert html_to_text(table) == "deep\n\nafter"

@@ -33,6 +33,8 @@ def checked(**told: object) -> Checked:
         ({"patient_key": "١٢"}, "patient_key", "digits only"),
         ({"body": ""}, "body", "no text"),
         ({"body": " \n\x00 "}, "body", "no text"),
+        ({"body": "<b></b>", "is_html": True}, "body", "no text"),
+        ({"body": "<p>&nbsp;&#8203;</p><img src=x><script>x</script>", "is_html": True}, "body", "no text"),
         ({"body": "x" * 200_001}, "body", "200,000"),
         ({"subject": "x" * 501}, "subject", "500"),
         ({"author": "x" * 201}, "author", "200"),

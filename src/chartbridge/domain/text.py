@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from html.parser import HTMLParser
 
 import nh3
@@ -23,6 +25,13 @@ _TAGS = {
 _NO_CONTENT = {"script", "style", "head", "title", "template", "noscript", "iframe", "object", "svg", "math"}
 _PARAGRAPHS = {"p", "ul", "ol", "dl", "table", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6"}
 _LINES = _TAGS - _PARAGRAPHS - {"a", "img", "td", "th"}
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>?")
+_NEVER_DEEP = {
+    "br", "hr", "img", "wbr", "input", "meta", "link", "base", "col", "area", "embed", "source", "track",  # empty
+    "a", "p", "li", "dt", "dd", "tr", "td", "th", "tbody", "thead", "tfoot", "option",  # the next of its kind ends it
+    "script", "style", "title", "iframe", "textarea", "xmp", "noembed", "noframes",  # hold no tags
+}  # fmt: skip
+_DEEPEST = 200
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
@@ -40,10 +49,11 @@ def clean(raw: str, *, is_html: bool, charset: str) -> str:
     return mask(holdable(tidy(text), charset))
 
 
+@lru_cache(maxsize=64)  # read once where it is checked, then again where the writebacks are made of it
 def html_to_text(html: str) -> str:
     """Return HTML as text: links with their address, lists with dashes, paragraphs and line breaks kept."""
     safe = nh3.clean(
-        html,
+        _shallow(html),
         tags=_TAGS,
         clean_content_tags=_NO_CONTENT,
         attributes={"a": {"href"}, "img": {"alt"}},
@@ -54,6 +64,30 @@ def html_to_text(html: str) -> str:
     reader.feed(safe)
     reader.close()
     return reader.text()
+
+
+def _shallow(html: str) -> str:
+    """Return HTML without the tags beyond any depth that a person writes: a parser's work grows with its square."""
+    open_tags: Counter[str] = Counter()
+    depth = 0
+
+    def keep(found: re.Match[str]) -> str:
+        nonlocal depth
+        closes, name = found[1], found[2].lower()
+        if name in _NEVER_DEEP:
+            return found[0]
+        if closes:
+            if open_tags[name]:
+                open_tags[name] -= 1
+                depth -= 1
+            return found[0]
+        if depth >= _DEEPEST:
+            return "<br>" if name in _LINES or name in _PARAGRAPHS else ""
+        open_tags[name] += 1
+        depth += 1
+        return found[0]
+
+    return _TAG.sub(keep, html)
 
 
 def tidy(text: str) -> str:

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from chartbridge.domain.activities import ActivityKind, Medium
+from chartbridge.domain.text import html_to_text, tidy
 from chartbridge.intake import pdf, phones
 from chartbridge.intake.new import BadActivity, NewActivity
 from chartbridge.store.activities import KeptFile
@@ -158,7 +159,8 @@ def _body(kind: ActivityKind, new: NewActivity) -> str:
             "body",
             f"The text is longer than {MOST_BODY:,} characters. Shorten it, or send it as a PDF document.",
         )
-    if text.strip() or kind.is_document or kind in _BODY_NOT_NEEDED:
+    said = tidy(html_to_text(text)) if new.is_html else text
+    if said.strip() or kind.is_document or kind in _BODY_NOT_NEEDED:
         return text
     if kind.traits.medium is Medium.EMAIL and new.subject.strip():
         return text
