@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from chartbridge.demo.practice import Ready, set_up
+from chartbridge.demo.practice import Ready
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.sandbox.open_dental import Sandbox
@@ -21,6 +21,7 @@ from chartbridge.store.settings import NoteChoice
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_many
 from chartbridge.writeback.undoing import Undoer
+from tests.cli.places import set_up_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,12 +36,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ready(sandbox: Sandbox) -> Ready:
-    return set_up(
-        api_address=f"{sandbox.base_url}/",
-        customer_key=sandbox.customer_key,
-        images=sandbox.documents,
-        time_zone="America/New_York",
-    )
+    return set_up_on(sandbox)
 
 
 def write_texts(ready: Ready, people: list[str], count: int) -> None:

@@ -5,7 +5,9 @@
 const address = document.querySelector("meta[name=live]")?.content;
 const POLL_MS = 15000;
 const GAP_MS = 250; // between two askings of one part; the first of a burst goes at once
+const SETTLE_MS = 60; // htmx listens to a part that it has just put in place only after some 20 ms
 const asked = new WeakMap();
+const there = new WeakSet(document.querySelectorAll("[data-live]"));
 let source = null;
 let poll = null;
 let last = "";     // the newest notice that came
@@ -14,15 +16,22 @@ let lost = false;  // the line was cut: what moved meanwhile may have been too m
 function ask(part) {
   const held = asked.get(part);
   if (held?.later) return;
-  const wait = held ? held.at + (Number(part.dataset.liveGap) || GAP_MS) - performance.now() : 0;
+  const settles = there.has(part) ? 0 : SETTLE_MS;
+  const wait = held ? held.at + (Number(part.dataset.liveGap) || GAP_MS) - performance.now() : settles;
   if (wait > 0) {
-    held.later = window.setTimeout(() => { held.later = 0; go(part); }, wait);
+    const waiting = held ?? { at: 0 };
+    waiting.later = window.setTimeout(() => { waiting.later = 0; go(part); }, wait);
+    asked.set(part, waiting);
   } else {
     go(part);
   }
 }
 function go(part) {
-  if (!part.isConnected) return;
+  if (!part.isConnected) { // the answer to an earlier asking has put another in its place, which may not know of this yet
+    const heir = part.id ? document.getElementById(part.id) : null;
+    if (heir) ask(heir); else askAll();
+    return;
+  }
   asked.set(part, { at: performance.now(), later: 0 });
   htmx.trigger(part, "live");
 }
