@@ -144,6 +144,21 @@ def test_a_batch_answers_for_each_by_itself(program: Program) -> None:
     assert Activity.objects.count() == 2
 
 
+def test_a_batch_of_ten_thousand_is_told_to_come_in_pieces(program: Program) -> None:
+    answer = program.send("/activities/batch", {"activities": [TEXT] * 10_000})
+    assert answer.status_code == 422
+    assert error_of(answer)["message"] == (
+        "At most 1,000 activities in one call; these are 10,000. Send them in pieces."
+    )
+
+
+def test_a_sentence_ends_in_one_full_stop(program: Program) -> None:
+    for at in ("yesterday", "9999-99-99T00:00:00Z", "2026-11-23T14:03:00", 1_763_900_000, "0000-00-00"):
+        message = error_of(program.send("/activities", TEXT | {"occurred_at": at}))["message"]
+        assert message.endswith(".")
+        assert not message.endswith("..")
+
+
 def test_a_batch_of_more_than_a_thousand_is_refused_whole(program: Program) -> None:
     answer = program.send("/activities/batch", {"activities": [TEXT] * 1_001})
     assert answer.status_code == 422

@@ -101,6 +101,8 @@ def test_more_than_a_page_is_asked_for_with_a_button(day: Day, desk: Client) -> 
     for number in range(1000, 1040):
         a_patient(day.connection, str(number), "Zimmer", f"Anna{number}")
     assert len(find(desk, "zimmer")) == 25
+    for no_number in ("²", "9" * 25, "9" * 5_000):
+        assert desk.post("/patients/", {"text": "zimmer", "pages": no_number}).status_code == 200
     html = desk.post("/patients/", {"text": "zimmer", "pages": "2"}).content.decode()
     assert html.count('class="person"') == 40
     assert "Show more" not in html

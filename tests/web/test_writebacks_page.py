@@ -211,3 +211,24 @@ def test_how_many_go_on_and_how_many_still_wait_is_said(day: Day, desk: Client) 
     ids = ",".join(str(row.pk) for row in rows)
     html = desk.post("/writebacks/act/", {"do": "retry", "id": ids}).content.decode()
     assert "2 go on, 1 still waits: Patient 13 is deleted in Open Dental." in html
+
+
+NO_NUMBERS = ["9" * 25, "9" * 5_000, "0", "²", "١", "-1", "x", ""]
+
+
+@pytest.mark.parametrize("page", NO_NUMBERS, ids=range(len(NO_NUMBERS)))
+def test_a_page_that_cannot_be_is_the_first_or_the_last(
+    stuck: list[Writeback], desk: Client, page: str
+) -> None:
+    answer = desk.get("/writebacks/", {"show": "attention", "reason": "provider_inactive", "page": page})
+    assert answer.status_code == 200
+    assert shown(answer.content.decode()) == [row.pk for row in stuck]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=range(len(NO_NUMBERS)))
+def test_a_row_that_cannot_be_moves_nothing(stuck: list[Writeback], desk: Client, number: str) -> None:
+    before = list(Writeback.objects.order_by("pk").values_list("delivery", flat=True))
+    for action in ("retry", "dismiss", "reopen", "assign", "imported"):
+        sent = {"do": action, "id": number, "activity": number, "patient_key": "11"}
+        assert desk.post("/writebacks/act/", sent).status_code < 500
+    assert list(Writeback.objects.order_by("pk").values_list("delivery", flat=True)) == before

@@ -76,8 +76,13 @@ def first_problem(errors: list[Any]) -> ErrorBody:
     if where and where[0] in _PLACES:
         where = where[2 if where[1:2] in (["payload"], ["data"]) else 1 :]
     field = ".".join(where)
-    message = str(first["msg"]) if first["type"] != "value_error" else "This value can't be used."
-    return ErrorBody(code="invalid", message=f"{field or 'The request'}: {message}.", field=field)
+    limits = first.get("ctx") or {}
+    if first["type"] == "too_long" and "actual_length" in limits:
+        most, sent = limits["max_length"], limits["actual_length"]
+        said = f"At most {most:,} {where[-1] if where else 'items'} in one call; these are"
+        return ErrorBody(code="invalid", message=f"{said} {sent:,}. Send them in pieces.", field=field)
+    message = str(first["msg"]) if first["type"] != "value_error" else "This value can't be used"
+    return ErrorBody(code="invalid", message=f"{field or 'The request'}: {message.rstrip('.')}.", field=field)
 
 
 def answer(body: ErrorBody, status: int, retry_after: int | None = None) -> HttpResponse:

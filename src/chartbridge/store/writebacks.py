@@ -74,6 +74,11 @@ def listing(practice_id: int, wanted: Filter, *, limit: int, offset: int = 0) ->
     return list(rows[offset : offset + limit])
 
 
+def amount(practice_id: int, wanted: Filter) -> int:
+    """How many a filter finds."""
+    return _matching(practice_id, wanted).count()
+
+
 def groups(practice_id: int, wanted: Filter) -> list[Group]:
     """The reasons, the one that waits longest first."""
     rows = (

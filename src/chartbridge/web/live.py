@@ -24,6 +24,7 @@ from django.http.response import HttpResponseBase
 
 from chartbridge.store.accounts import memberships_of
 from chartbridge.store.notices import Moved, after, bell, newest, of_practice, unhang
+from chartbridge.web.numbers import number_of
 
 LOOK_EVERY_S = 0.1
 HEARTBEAT_S = 15.0
@@ -143,7 +144,7 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     if practice_id is None:
         return HttpResponse(status=204)  # tells EventSource not to come back
     heard = request.headers.get("Last-Event-ID") or request.GET.get("from", "")
-    events = _events(practice_id, int(heard) if heard.isdecimal() else None, _still_signed_in(request))
+    events = _events(practice_id, number_of(heard), _still_signed_in(request))
     answer = StreamingHttpResponse(events, content_type="text/event-stream")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"

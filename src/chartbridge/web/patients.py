@@ -19,6 +19,7 @@ from chartbridge.store.models import Role
 from chartbridge.store.patients import here_today, opened_last
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.numbers import page_of
 
 PAGE = 25
 MOST = 500
@@ -68,7 +69,7 @@ def _found(request: StaffRequest) -> dict[str, object]:
             "today": here_today(connection.pk, today),
             "opened": opened_last(request.practice.pk, connection.pk, request.user.email),
         }
-    shown = min(MOST, PAGE * _pages(request.POST.get("pages", "1")))
+    shown = min(MOST, PAGE * page_of(request.POST.get("pages", "1")))
     found = search_patients(connection.pk, text, shown + 1)
     audit(request, "patients.searched", found=min(len(found), shown))
     more = len(found) > shown
@@ -77,7 +78,3 @@ def _found(request: StaffRequest) -> dict[str, object]:
         "next_pages": shown // PAGE + 1 if more and shown < MOST else 0,
         "too_many": more and shown >= MOST,
     }
-
-
-def _pages(given: str) -> int:
-    return max(1, int(given)) if given.isdecimal() else 1

@@ -24,6 +24,7 @@ from chartbridge.store.writebacks import names_of, waiting_for_a_person
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
 from chartbridge.web.mending import how_many_go_on
+from chartbridge.web.numbers import number_of
 from chartbridge.web.toasts import with_toast
 from chartbridge.writeback import correcting, mend, reconcile
 from chartbridge.writeback.rules import kind_label
@@ -169,14 +170,9 @@ def _chosen(request: StaffRequest) -> list[ReconciliationFinding]:
         runs = reconciliations.newest(request.practice.pk)
         found = reconciliations.findings(runs[0].pk) if runs else []
         return [each for each in found if each.kind == kind and not each.decision]
-    number = request.POST.get("finding", "")
-    named = reconciliations.finding(request.practice.pk, int(number)) if is_number(number) else None
+    number = number_of(request.POST.get("finding", ""))
+    named = None if number is None else reconciliations.finding(request.practice.pk, number)
     return [named] if named and not named.decision else []
-
-
-def is_number(text: str) -> bool:
-    """Whether a posted text is a row's number."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _mended(

@@ -27,7 +27,7 @@ from chartbridge.store.lookups import entries
 from chartbridge.store.models import Role
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
-from chartbridge.web.reconciliation import is_number
+from chartbridge.web.numbers import number_of
 from chartbridge.web.toasts import with_toast
 from chartbridge.writeback import undoing
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, kind_label
@@ -81,11 +81,11 @@ def dry_run(request: StaffRequest) -> HttpResponse:
 def undo(request: StaffRequest) -> HttpResponse:
     """Begin to do it: what was there at the dry run, and nothing that came in since. The engine goes on with it."""
     wanted = _wanted(request)
-    up_to = request.POST.get("up_to", "")
-    if wanted is None or not is_number(up_to):
+    up_to = number_of(request.POST.get("up_to", ""))
+    if wanted is None or up_to is None:
         return _not_chosen(request)
     run = undoing.begin(
-        request.practice.pk, replace(wanted, up_to=int(up_to)), request.user.email, clock=SystemClock()
+        request.practice.pk, replace(wanted, up_to=up_to), request.user.email, clock=SystemClock()
     )
     audit(request, "undo.begun", run=run.pk)
     return render(request, "web/proving/undo_run.html", _state(request))

@@ -35,6 +35,7 @@ from chartbridge.store.writebacks import (
     Filter,
     Group,
     Show,
+    amount,
     counts,
     groups,
     ids_of,
@@ -48,6 +49,7 @@ from chartbridge.web.audit import audit
 from chartbridge.web.compose import intake
 from chartbridge.web.deeds import Deed, deeds_of, latest_of
 from chartbridge.web.mending import NotMended, Picker, how_many_go_on, mend_cause, pickers
+from chartbridge.web.numbers import number_of, page_of
 from chartbridge.web.reasons import Reason, Switch, fix_of, reason_of, title_of
 from chartbridge.web.showing import Shown, shown
 from chartbridge.web.toasts import Undo, with_toast
@@ -178,9 +180,8 @@ def _list(
 
 
 def _ids(request: StaffRequest) -> list[int]:
-    return [
-        int(each) for given in request.POST.getlist("id") for each in given.split(",") if each.isdecimal()
-    ]
+    given = [each for several in request.POST.getlist("id") for each in several.split(",")]
+    return [number for number in map(number_of, given) if number is not None]
 
 
 def _alike(request: StaffRequest) -> Filter:
@@ -292,24 +293,24 @@ _ACTIONS: dict[str, Callable[[StaffRequest], _Said]] = {
 
 def _assigned(request: StaffRequest) -> str:
     """Give a nameless activity to the patient whose number was entered. Raises `BadActivity`."""
-    activity_id, key = request.POST.get("activity", ""), request.POST.get("patient_key", "")
+    activity_id, key = number_of(request.POST.get("activity", "")), request.POST.get("patient_key", "")
     connection = front_connection(request.practice.pk)
     number = check_patient_number(key)
     if connection is None or patient(connection.pk, number) is None:
         return _("There is no patient %(key)s here. Look the number up under Patients.") % {"key": number}
-    done = activity_id.isdecimal() and intake.assign(
-        request.practice.pk, int(activity_id), number, who=request.user.email
+    done = activity_id is not None and intake.assign(
+        request.practice.pk, activity_id, number, who=request.user.email
     )
     if not done:
         return _("Somebody has already said whose this is.")
     mend.patients_changed(connection.pk, [number])
-    audit(request, "activity.assigned", number, activity=int(activity_id))
+    audit(request, "activity.assigned", number, activity=activity_id)
     return _("Given to patient %(key)s; it goes on its way.") % {"key": number}
 
 
 def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
     wanted = _filter(asked, request.practice.time_zone)
-    at = max(1, int(asked.get("page", "1"))) if asked.get("page", "1").isdecimal() else 1
+    at = page_of(asked.get("page", "1"))
     statuses = _statuses(request.practice.pk)
     kept = {k: asked.get(k, "") for k in _FILTERS[1:] if asked.get(k)}
     context: dict[str, object] = {
@@ -326,6 +327,9 @@ def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
     if wanted.show is Show.ATTENTION and wanted.reason is None:
         return context | {"piles": _piles(request.practice.pk, wanted, statuses)}
     found = listing(request.practice.pk, wanted, limit=PAGE + 1, offset=(at - 1) * PAGE)
+    if at > 1 and not found:  # beyond the last page: there
+        at = max(1, -(-amount(request.practice.pk, wanted) // PAGE))
+        found = listing(request.practice.pk, wanted, limit=PAGE + 1, offset=(at - 1) * PAGE)
     return context | {
         "rows": _rows(found[:PAGE], statuses),
         "page": at,

@@ -11,6 +11,7 @@ from chartbridge.store import ledger_checks
 from chartbridge.store.accounts import audit_trail
 from chartbridge.store.models import Role
 from chartbridge.web.access import StaffRequest, needs
+from chartbridge.web.numbers import number_of
 from chartbridge.web.settings.words import AUDIT_GROUPS, audit_sentence
 
 
@@ -24,7 +25,7 @@ def page(request: StaffRequest) -> HttpResponse:
         what=given.get("what", "").strip(),
         patient_key=given.get("patient", "").strip(),
         day=_day(given.get("day", "")),
-        before=int(given["before"]) if given.get("before", "").isdigit() else None,
+        before=number_of(given.get("before", "")),
     )
     lines = [(entry, audit_sentence(entry.what)) for entry in found.entries]
     context = {

@@ -39,6 +39,7 @@ from chartbridge.store.webhooks import remove as remove_endpoint
 from chartbridge.transport.outward import NotPosted, pinned, target_of
 from chartbridge.web.access import StaffRequest, may, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.numbers import number_of
 from chartbridge.web.toasts import Undo, with_toast
 
 A_PAGE = 50
@@ -205,7 +206,7 @@ def again(request: StaffRequest, pk: int) -> HttpResponse:
     """Send one message again, or all that failed."""
     endpoint = _endpoint(request, pk)
     given = request.POST.get("message", "")
-    count = outbox.send_again(endpoint, timezone.now(), int(given) if given.isdigit() else None)
+    count = outbox.send_again(endpoint, timezone.now(), (number_of(given) or 0) if given else None)
     _note(request, "webhook.resent", endpoint, count=count)
     return with_toast(request, _log(request, endpoint), _("%(n)d on their way again.") % {"n": count})
 
@@ -299,9 +300,7 @@ def _log_context(request: StaffRequest, endpoint: WebhookEndpoint) -> dict[str, 
     asked = request.POST if request.method == "POST" else request.GET
     show, before = asked.get("show", ""), asked.get("before", "")
     show = show if show in SHOWS else ""
-    rows = outbox.log_of(
-        endpoint, state=show, before=int(before) if before.isdigit() else None, limit=A_PAGE + 1
-    )
+    rows = outbox.log_of(endpoint, state=show, before=number_of(before), limit=A_PAGE + 1)
     return {
         "endpoint": endpoint,
         "deliveries": [(each, EVENTS.get(each.event, each.event), _said(each)) for each in rows[:A_PAGE]],
