@@ -78,6 +78,8 @@ def test_only_active_providers_can_be_picked(desk: Client, connection: Connectio
     assert "DOC1" in page
     assert "Gone Doc" not in page
     assert "Nothing is written until you choose a provider" in page
+    assert "documents are written under this provider. A note is written under no provider" in page
+    assert "belongs to a provider" not in page
     answer = desk.post(f"{PAGE}provider/", {"provider": "7"})
     assert "This provider is not active" in answer.content.decode()
     connection.refresh_from_db()

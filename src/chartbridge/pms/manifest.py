@@ -146,12 +146,15 @@ class Proof:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
     """All that a connector claims. `call_budget` names the setting that holds how many calls a month may be made;
-    empty where they are not counted. Such a connector is `Metered`."""
+    empty where they are not counted. Such a connector is `Metered`. `provider_help` says where a provider's number is
+    found, `provider_use` what is written under the chosen one.
+    """
 
     id: str
     label: str
     vendor: str
     provider_help: str
+    provider_use: str = ""
     settings: tuple[Setting, ...]
     streams: dict[Stream, StreamClaim]
     commands: dict[CommandKind, CommandClaim]
@@ -202,6 +205,7 @@ def parse_manifest(raw: dict[str, Any]) -> Manifest:
         label=raw["label"],
         vendor=raw["vendor"],
         provider_help=raw["provider_help"],
+        provider_use=raw.get("provider_use", ""),
         settings=tuple(_setting(name, body) for name, body in _copies(raw["settings"])),
         streams=streams,
         commands=commands,

@@ -312,6 +312,7 @@ def _head(connection: Connection) -> dict[str, object]:
         "pms": _label(connection),
         "providers": providers,
         "provider_help": manifest.provider_help if manifest else "",
+        "provider_use": manifest.provider_use if manifest else "",
         "notes_why_not": _why_not(manifest, CommandKind.ADD_NOTE),
         "documents_why_not": _why_not(manifest, CommandKind.ADD_DOCUMENT),
     }
