@@ -48,6 +48,12 @@ def test_every_command_of_the_operating_page_names_the_same_folder() -> None:
         assert "--data /var/lib/chartbridge" in line
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/operating.md"])
+def test_what_is_installed_is_what_the_lock_names(name: str) -> None:
+    installs = re.findall(r"hub/bin/pip install ([^&\n]+)", text_of(name))
+    assert [each.strip() for each in installs] == ["--require-hashes -r requirements.lock", "--no-deps ."]
+
+
 def test_every_variable_that_is_read_is_explained() -> None:
     read = {
         name
