@@ -76,9 +76,10 @@ def _against_dlt(part: Part, maria: MariaDb, engine: str, sizes: Sizes, ours_ms:
 
 
 def _copy(hub: Hub) -> Hub:
-    """A hub of its own: times of a clock that was pushed on are stored in it."""
+    """A hub of its own, at the usual interval: times of a clock that was pushed on are stored in it."""
     copied = Hub(practice.FOLDER / "idle" / hub.data.name)
     shutil.copytree(hub.data, copied.data, dirs_exist_ok=True)
+    copied.set_interval("appointment_status", round(INTERVALS["appointment_status"]))
     return copied
 
 

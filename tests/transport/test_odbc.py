@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import pyodbc
 import pytest
 
 from chartbridge.pms.errors import Misconfigured, PmsError, Refused, Unavailable, Uncertain, Unreadable
@@ -93,6 +94,32 @@ def test_a_line_that_broke_while_idle_is_no_failure(odbc: Odbc, mariadb: MariaDb
     assert texts(odbc) == ["before"]
     write(odbc, "after")
     assert texts(odbc) == ["before", "after"]
+
+
+def test_a_line_that_a_driver_says_nothing_known_of_is_not_kept(
+    odbc: Odbc, mariadb: MariaDb, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FairCom's driver tells a line that is gone by a state of its own."""
+    monkeypatch.setattr("chartbridge.transport.odbc._lost", lambda _error: False)
+    write(odbc, "one")
+    assert texts(odbc) == ["one"]
+    kill_all(mariadb, database)
+    assert texts(odbc) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "means"),
+    [("45000", "-20148 Trigger Execution Failed", Refused), ("08S01", "the line is gone", Uncertain)],
+)
+def test_a_no_at_commit_is_a_no_and_only_a_lost_answer_is_uncertain(
+    odbc: Odbc, state: str, said: str, means: type[PmsError]
+) -> None:
+    def goes_wrong(step: Transaction) -> None:
+        step.committing = True  # from here on whatever goes wrong went wrong at COMMIT
+        raise pyodbc.Error(state, said)
+
+    with pytest.raises(means):
+        write(odbc, "two", then=goes_wrong)
 
 
 def test_a_line_that_breaks_before_anything_was_sent_is_unavailable(

@@ -138,7 +138,8 @@ class Odbc:
                 with suppress(pyodbc.Error):
                     cursor.close()
         except pyodbc.Error as error:
-            if _lost(error):
+            # Vendors' drivers tell a line that is gone in ways of their own: one that says nothing known is not kept.
+            if _lost(error) or self._judge(state_of(error), str(error.args[-1])) is None:
                 self._reading.drop()
             raise
 
@@ -175,6 +176,10 @@ class Odbc:
         return link
 
     def _after_writing(self, step: Transaction, error: pyodbc.Error) -> PmsError:
+        refused = None if _lost(error) else self._judge(state_of(error), str(error.args[-1]))
+        if step.committing and refused is not None:  # the database itself said no, at COMMIT
+            self._roll_back(self._writing.link)
+            return refused
         if _lost(error) or step.committing:
             self._writing.drop()
             if step.changed and step.committing:
