@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from datetime import time as daytime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _idle(
     for stream in streams:
         client, server, wall = [], [], []
         for _ in range(sizes.odbc_runs):
-            cost = _cost(office, lambda: _checks(connector, stream, cursors, sizes.odbc_checks))  # noqa: B023
+            cost = _cost(office, partial(_checks, connector, stream, cursors, sizes.odbc_checks))
             for kept, value in zip((client, server, wall), cost, strict=True):
                 kept.append(value / sizes.odbc_checks)
         part.add(f"odbc.{STREAMS[stream]}{word}_client", client, label)
@@ -114,6 +115,12 @@ def _checks(connector: Connector, stream: Stream, cursors: dict[Stream, str], co
         cursors[stream] = page.cursor
 
 
+def _check_both(connector: Connector, cursors: dict[Stream, str], pages: list[Page]) -> None:
+    for stream in (Stream.APPOINTMENT_STATUS, Stream.APPOINTMENTS):
+        pages.append(connector.read(stream, cursors[stream]))
+        cursors[stream] = pages[-1].cursor
+
+
 def _ten_changes(
     part: Part, label: str, office: Office, connector: Connector, cursors: dict[Stream, str], sizes: Sizes
 ) -> None:
@@ -125,13 +132,7 @@ def _ten_changes(
         for visit in islice(office.knobs.visits_today(), turn * 10, turn * 10 + 10):
             office.knobs.set_status(visit.key, status[0])
         pages: list[Page] = []
-
-        def check() -> None:
-            for stream in (Stream.APPOINTMENT_STATUS, Stream.APPOINTMENTS):
-                pages.append(connector.read(stream, cursors[stream]))  # noqa: B023
-                cursors[stream] = pages[-1].cursor  # noqa: B023
-
-        cost = _cost(office, check)
+        cost = _cost(office, partial(_check_both, connector, cursors, pages))
         assert all(len(page.records) >= 10 for page in pages)
         client.append(cost[0])
         server.append(cost[1])
