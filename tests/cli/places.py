@@ -18,6 +18,7 @@ class OnThis(OnOpenDental):
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(Office(folder=Path(sandbox.documents), zone=ZONE, patients=0, seed=0, speed=1.0))
         self._sandbox = sandbox
+        self._file = Path(sandbox.db_url)
 
     def entered(self) -> Settings:
         usual, here = super().entered(), self._sandbox

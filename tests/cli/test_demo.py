@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -173,6 +174,24 @@ def test_killing_the_hub_and_the_practice_loses_nothing_and_doubles_nothing(tmp_
     assert isinstance(writebacks, dict)
     assert (proof["missing"], proof["twice"], proof["wrong_patient"]) == (0, 0, 0)
     assert proof["in_pms"] == writebacks["done"] > 10
+
+
+def test_an_activity_that_the_hub_lost_altogether_is_missing_in_the_report(tmp_path: Path) -> None:
+    """Its rows are taken out of the store behind the hub, after it was acknowledged."""
+    demo = Demo(tmp_path, "--seconds", "12", "--speed", "2")
+    try:
+        demo.wait_for(r"[1-9]\d* in the chart and read back")
+        store = sqlite3.connect(tmp_path / "data" / "hub" / "chartbridge.sqlite3", timeout=30)
+        with contextlib.closing(store), store:
+            done = "SELECT activity_id FROM store_writeback WHERE seen='seen' AND activity_id IS NOT NULL LIMIT 1"
+            ((lost,),) = store.execute(done).fetchall()
+            store.execute("DELETE FROM store_writeback WHERE activity_id=?", (lost,))
+            store.execute("DELETE FROM store_activity WHERE id=?", (lost,))
+        assert demo.process.wait(200) == 1, "".join(demo.told)
+    finally:
+        stop(demo.process)  # type: ignore[arg-type]
+    proof = json.loads(demo.report.read_text())["proof"]
+    assert (proof["missing"], proof["twice"], proof["wrong_patient"]) == (1, 0, 0)
 
 
 def test_ctrl_c_ends_it_cleanly_with_a_summary(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,19 @@ from chartbridge.demo.day import Day, Incoming, Person
 
 NEXT_HOUR = timedelta(hours=1)
 MOVES = ("checked_in", "in_operatory", "ready_for_checkout")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepted:
+    """One thing that the hub has said it keeps: an activity, or (with no `activity_id`) a move of a visit.
+
+    `patient_key` is whose the desk said it is, empty where it only gave a phone number. `writebacks` are those that
+    the answer named.
+    """
+
+    activity_id: int | None
+    patient_key: str
+    writebacks: tuple[int, ...]
 
 
 class Desk:
@@ -34,9 +48,8 @@ class Desk:
         self._seed = seed
         self._day: Day | None = None
         self._unsent: list[Incoming] = []
-        self.handed_in = 0
+        self.accepted: list[Accepted] = []
         self.turned_down: Counter[int] = Counter()
-        self.moved = 0
 
     def find_people(self) -> bool:
         """Look for patients in what the hub has read so far; False while there are none."""
@@ -91,11 +104,19 @@ class Desk:
                 return False
             done = self._unsent.pop(0)
             if answer.is_success:
-                self.handed_in += answer.status_code == 201
+                self._keep_activity(answer.json(), done)
             else:
                 self.turned_down[answer.status_code] += 1
-            del done
         return True
+
+    def _keep_activity(self, answer: dict[str, Any], handed_in: Incoming) -> None:
+        self.accepted.append(
+            Accepted(
+                activity_id=answer["id"],
+                patient_key=handed_in.body.get("patient_key", ""),
+                writebacks=tuple(each["id"] for each in answer["writebacks"]),
+            )
+        )
 
     def _send(self, coming: Incoming) -> httpx2.Response:
         headers = {"Idempotency-Key": coming.key}
@@ -120,9 +141,13 @@ class Desk:
                 else columns[columns.index(row["flow_status"]) + 1]
             )
             answer = self._web.post(f"/appointments/{row['key']}/status", json={"flow_status": onward})
+            if answer.is_success:
+                self._keep_move(answer.json(), row["patient_key"])
         except (httpx2.HTTPError, ValueError):
             return
-        self.moved += answer.is_success
+
+    def _keep_move(self, answer: dict[str, Any], patient_key: str) -> None:
+        self.accepted.append(Accepted(activity_id=None, patient_key=patient_key, writebacks=(answer["id"],)))
 
     def close(self) -> None:
         """Let go of the hub."""

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from chartbridge.demo.processes import Child, DidNotStart, free_port, how_it_end
 from chartbridge.sandbox.server import CannotStart
 
 if TYPE_CHECKING:
-    from chartbridge.demo.desk import Desk
+    from chartbridge.demo.desk import Accepted, Desk
     from chartbridge.demo.practice import Ready
     from chartbridge.demo.report import Stand
 
@@ -70,7 +71,7 @@ class _Over:
 
 
 def play(wishes: Wishes) -> int:
-    """Run the demo. Returns 1 if the practice's own tables show something missing, twice or at a wrong patient."""
+    """Run the demo. Returns 1 if anything that was accepted is missing, twice or at a wrong patient."""
     over = _Over()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, over)
@@ -121,7 +122,7 @@ class _Play:
         desk.close()
         print("\nStopping …", flush=True)
         hub.stop()
-        code = self._prove(self._stand(ready), ready)
+        code = self._prove(self._stand(ready), ready, desk.accepted)
         sandbox.stop()
         return code
 
@@ -245,14 +246,15 @@ Change a box under Settings > PMS Write Back Settings and watch what the next on
         ]
         _tell(" · ".join(part for part in parts if part))
 
-    def _prove(self, told: Stand, ready: Ready) -> int:
+    def _prove(self, told: Stand, ready: Ready, accepted: Sequence[Accepted]) -> int:
         from chartbridge.demo import report
 
-        counts = report.proof(ready.practice_id, self._place)
+        counts = report.proof(ready.practice_id, self._place, accepted)
         print(
             f"{told.activities} activities came in. {told.done} writebacks are in the chart and were read back; "
             f"held for a person: {told.held}, in need of attention: {told.parked}, not to be written: {told.skipped}, "
             f"not finished: {told.waiting + told.uncertain}.\n"
+            f"Accepted from this demo's programs: {counts['accepted']}. "
             f"The practice's own tables: {counts['in_pms']} there, {counts['missing']} missing, "
             f"{counts['twice']} twice, {counts['wrong_patient']} at a wrong patient."
         )

@@ -1,4 +1,4 @@
-"""The demo's report: what the hub says of itself, and what the practice's own tables say.
+"""The demo's report: what the hub says of itself, and what became of all it accepted by the practice's own tables.
 
 Must not be in it: a name, a number or a text of anybody.
 """
@@ -6,15 +6,17 @@ Must not be in it: a name, a number or a text of anybody.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chartbridge.demo.desk import Accepted
 from chartbridge.demo.places import Place
 from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite
 from chartbridge.store import tending
 from chartbridge.store.models import Delivery, Seen
+from chartbridge.store.tending import Kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +57,15 @@ def stand(practice_id: int) -> Stand:
     )
 
 
-def proof(practice_id: int, place: Place) -> dict[str, int]:
-    """Look in the practice's own tables for every write that the hub says is there: notes, documents, moves."""
+def proof(practice_id: int, place: Place, accepted: Sequence[Accepted]) -> dict[str, int]:
+    """Count what became of everything that the hub accepted: notes, documents, moves.
+
+    What it says is written is looked for in the practice's own tables. What it accepted and neither says is written,
+    nor is still at work on, nor shows to a person with a reason is missing as well.
+    """
+    kept = tending.kept(practice_id)
+    known = tending.activity_ids(practice_id)
+    found = [_of_accepted(each, kept, known) for each in accepted]
     notes, moves = place.prove(
         [ExpectedWrite(marker=marker, patient_key=key) for marker, key in tending.written(practice_id)],
         [
@@ -65,11 +74,33 @@ def proof(practice_id: int, place: Place) -> dict[str, int]:
         ],
     )
     return {
+        "accepted": len(accepted),
         "in_pms": notes.in_pms + moves.in_pms,
-        "missing": len(notes.missing) + len(moves.missing),
+        "missing": len(notes.missing) + len(moves.missing) + found.count("missing"),
         "twice": len(notes.twice),
-        "wrong_patient": len(notes.wrong_patient) + len(moves.wrong_patient),
+        "wrong_patient": len(notes.wrong_patient) + len(moves.wrong_patient) + found.count("wrong_patient"),
     }
+
+
+_BY_A_PERSON = (Delivery.HELD, Delivery.PARKED, Delivery.REFUSED, Delivery.SKIPPED)
+
+
+def _of_accepted(each: Accepted, kept: Mapping[int, Kept], known: set[int]) -> str:
+    """What is wrong with what the hub holds of something that it accepted, or nothing."""
+    rows = [kept.get(number) for number in each.writebacks]
+    if not rows or (each.activity_id is not None and each.activity_id not in known):
+        return "missing"
+    if any(row is None or row.activity_id != each.activity_id or _silent(row) for row in rows):
+        return "missing"
+    strays = [row for row in rows if row and each.patient_key and row.patient_key != each.patient_key]
+    return "wrong_patient" if strays else ""
+
+
+def _silent(row: Kept) -> bool:
+    """Whether it neither moves by itself, nor can be looked for in the practice's tables, nor says why not."""
+    if (row.delivery, row.seen) == (Delivery.TAKEN, Seen.MISSING) or row.delivery in _BY_A_PERSON:
+        return not row.explained
+    return row.delivery == Delivery.TAKEN and row.activity_id is not None and not row.marker
 
 
 def write(file: Path, *, told: Stand, found: Mapping[str, int], connection_id: int) -> dict[str, Any]:

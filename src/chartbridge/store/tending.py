@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db.models import Count
 
 from chartbridge.pms.commands import CommandKind
@@ -47,6 +49,41 @@ def standing(practice_id: int) -> dict[tuple[str, str], int]:
 def activities(practice_id: int) -> int:
     """Count a practice's activities."""
     return Activity.objects.filter(practice_id=practice_id).count()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What the store holds of one writeback. `explained`: it says why a person has to see to it."""
+
+    activity_id: int | None
+    patient_key: str
+    marker: str
+    delivery: str
+    seen: str
+    explained: bool
+
+
+def kept(practice_id: int) -> dict[int, Kept]:
+    """Return every writeback of a practice by its number."""
+    rows = Writeback.objects.filter(practice_id=practice_id).values_list(
+        "pk", "activity_id", "patient_key", "marker", "delivery", "seen", "reason_code", "reason"
+    )
+    return {
+        pk: Kept(
+            activity_id=activity,
+            patient_key=patient,
+            marker=marker,
+            delivery=delivery,
+            seen=seen,
+            explained=bool(code and reason),
+        )
+        for pk, activity, patient, marker, delivery, seen, code, reason in rows
+    }
+
+
+def activity_ids(practice_id: int) -> set[int]:
+    """Return the numbers of a practice's activities."""
+    return set(Activity.objects.filter(practice_id=practice_id).values_list("pk", flat=True))
 
 
 def written(practice_id: int) -> list[tuple[str, str]]:
