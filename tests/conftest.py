@@ -185,8 +185,11 @@ def _pages_address(django_db_setup: None) -> Iterator[str]:
 @pytest.fixture
 def live_hub(transactional_db: None, _pages_address: str) -> LiveHub:
     """The pages and the API on the tests' database, with a practice and its owner."""
+    from django.core.cache import cache
+
     from chartbridge.store.models import Membership, Practice, Role, User
 
+    cache.clear()  # where the sign-ins of earlier tests are counted: thirty a minute are let in
     password = "a long enough pass phrase"
     practice = Practice.objects.create(name="Maple Street Dental")
     owner = User.objects.create_user(username="owner", email="owner@example.com", password=password)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
+from chartbridge import web
 from chartbridge.store.models import Membership, Practice, Role, User
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +98,10 @@ def test_the_sign_in_speaks_as_the_other_pages_do() -> None:
     assert "Stay signed in on this computer" in page
     refused = Client().post("/accounts/login/", {"login": "first@example.com", "password": "wrong"})
     assert "This e-mail address and password don&#x27;t fit together" in refused.content.decode()
+
+
+def test_no_form_can_put_what_it_holds_into_an_address() -> None:
+    pages = Path(web.__file__).parent.joinpath("templates").rglob("*.html")
+    forms = [form for page in pages for form in re.findall(r"<form[^>]*hx-post=[^>]*>", page.read_text())]
+    assert len(forms) > 10
+    assert [form for form in forms if 'method="post"' not in form] == []

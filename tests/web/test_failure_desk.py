@@ -302,6 +302,25 @@ def test_a_provider_is_picked_by_keyboard_and_the_choice_outlives_what_moves(
     assert where(rows) == [Delivery.RETRACTED, Delivery.QUEUED, Delivery.QUEUED]
 
 
+def test_a_form_that_is_sent_the_moment_it_comes_keeps_the_page_and_its_address(
+    live_hub: LiveHub, page: Page
+) -> None:
+    _day, rows = owner_with(live_hub, 2)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/writebacks/")
+    page.evaluate(
+        """() => {
+          const held = document.querySelector("form.wb__fix"), fresh = held.cloneNode(true);
+          held.replaceWith(fresh);
+          fresh.querySelector("select").value = "2";
+          fresh.requestSubmit();
+        }"""
+    )
+    expect(page.locator("#toasts")).to_contain_text("2 are on their way")
+    assert page.url == f"{live_hub.url}/writebacks/"
+    assert where(rows) == [Delivery.QUEUED] * 2
+
+
 def test_after_a_dismissal_the_keyboard_is_at_the_next_one_and_undo_brings_it_back(
     live_hub: LiveHub, page: Page
 ) -> None:

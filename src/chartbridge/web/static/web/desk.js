@@ -45,6 +45,16 @@ function show() {
 document.addEventListener("htmx:afterSettle", show);
 show();
 
+// A form that is sent before htmx has brought it to life is not sent by the browser itself, which would leave the page.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || !form.matches("[hx-post]")) return;
+  event.preventDefault();
+  if (form["htmx-internal-data"]) return;
+  htmx.process(form);
+  htmx.trigger(form, "submit");
+});
+
 // An answer that is no success still tells why: the server sends the sentence as a toast.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const status = event.detail.xhr.status;

@@ -5,9 +5,7 @@
 const address = document.querySelector("meta[name=live]")?.content;
 const POLL_MS = 15000;
 const GAP_MS = 250; // between two askings of one part; the first of a burst goes at once
-const SETTLE_MS = 60; // htmx listens to a part that it has just put in place only after some 20 ms
 const asked = new WeakMap();
-const there = new WeakSet(document.querySelectorAll("[data-live]"));
 let source = null;
 let poll = null;
 let last = "";     // the newest notice that came
@@ -16,15 +14,9 @@ let lost = false;  // the line was cut: what moved meanwhile may have been too m
 function ask(part) {
   const held = asked.get(part);
   if (held?.later) return;
-  const settles = there.has(part) ? 0 : SETTLE_MS;
-  const wait = held ? held.at + (Number(part.dataset.liveGap) || GAP_MS) - performance.now() : settles;
-  if (wait > 0) {
-    const waiting = held ?? { at: 0 };
-    waiting.later = window.setTimeout(() => { waiting.later = 0; go(part); }, wait);
-    asked.set(part, waiting);
-  } else {
-    go(part);
-  }
+  const wait = held ? held.at + (Number(part.dataset.liveGap) || GAP_MS) - performance.now() : 0;
+  if (wait > 0) held.later = window.setTimeout(() => { held.later = 0; go(part); }, wait);
+  else go(part);
 }
 function go(part) {
   if (!part.isConnected) { // the answer to an earlier asking has put another in its place, which may not know of this yet
