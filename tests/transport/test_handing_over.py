@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -42,6 +45,51 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(handoff.os, "fsync", full_at_the_second)
     with pytest.raises(Unavailable, match="full"):
+        HandOff(str(tmp_path)).put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _fault_on_folders(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let whatever is done to a folder's own entry fail."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(handoff.os, "fsync", fsync)
+
+
+def test_a_fault_after_the_pair_was_in_place_is_not_said_to_be_safe_to_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fault_on_folders(monkeypatch, errno.EIO)
+    folder = HandOff(str(tmp_path))
+    with pytest.raises(Uncertain):
+        folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    assert folder.knows("CB-7K2QM9XD", "1042")
+
+
+def test_a_share_that_cannot_sync_a_folder_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fault_on_folders(monkeypatch, errno.EINVAL)
+    folder = HandOff(str(tmp_path))
+    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    assert folder.knows("CB-7K2QM9XD", "1042")
+
+
+def test_half_a_pair_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if Path(target).suffix == ".json":
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(Unavailable):
         HandOff(str(tmp_path)).put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
     assert list(tmp_path.iterdir()) == []
 
@@ -110,3 +158,40 @@ def test_a_program_can_be_asked_for_a_connection_string() -> None:
     for silent in ("pass", "print('x'); raise SystemExit(1)"):
         with pytest.raises(Unavailable):
             program(f'{sys.executable} -c "{silent}"').ask({})
+
+
+LEAVES_A_DAEMON = """
+import os, sys, time
+print("DSN=DENTAL", flush=True)
+if os.fork() == 0:
+    os.setsid()
+    open(sys.argv[1], "w").write(str(os.getpid()))
+    time.sleep(30)
+    os._exit(0)
+if len(sys.argv) > 2:
+    time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_program_that_leaves_something_behind_holding_its_output_is_not_waited_for(
+    tmp_path: Path, hangs: bool
+) -> None:
+    script, left = tmp_path / "leave.py", tmp_path / "left"
+    script.write_text(LEAVES_A_DAEMON)
+    asked = program(f"{sys.executable} {script} {left} {'hang' if hangs else ''}", seconds=2 if hangs else 20)
+    begun = time.monotonic()
+    try:
+        if hangs:
+            with pytest.raises(Unavailable, match="in time"):
+                asked.ask({})
+        else:
+            assert asked.ask({}) == "DSN=DENTAL"
+        assert time.monotonic() - begun < 15  # and not as long as what was left behind lives
+    finally:
+        os.kill(int(left.read_text()), signal.SIGKILL)
+
+
+def test_a_program_that_prints_too_much_is_read_to_its_end() -> None:
+    ask = program(f"{sys.executable} -c \"print('x' * 9); print('y' * 300000)\"")
+    assert ask.ask({}) == "x" * 9

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable
+from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
 
 _NAME = re.compile(r"[A-Z0-9-]{4,40}")
 
@@ -27,7 +27,10 @@ class HandOff:
         self._folder, self._setting = Path(folder), setting
 
     def put(self, name: str, content: bytes, about: Mapping[str, str]) -> None:
-        """Leave `name`.pdf and `name`.json. Raises `Unavailable` with nothing left behind if it can't be written."""
+        """Leave `name`.pdf and `name`.json. Raises `Unavailable` with nothing left behind if it can't be written.
+
+        `Uncertain` where the pair lies there, but whether it would outlast a power cut is not known.
+        """
         file, manifest = self._pair(name)
         told = {**about, "file": file.name, "sha256": hashlib.sha256(content).hexdigest()}
         made: list[Path] = []
@@ -41,9 +44,13 @@ class HandOff:
                 part.replace(part.with_suffix(""))
             _sync_folder(self._folder)
         except OSError as error:
-            for part in made:
+            if self._same(manifest, told):
+                raise Uncertain(
+                    "The document lies in its folder, but the disk reported a fault. It is looked up."
+                ) from None
+            for left in made if manifest.exists() else (*made, file):
                 with suppress(OSError):
-                    part.unlink()
+                    left.unlink()
             raise self._named(error) from None
 
     def holds(self, name: str) -> bool:
@@ -83,7 +90,7 @@ class HandOff:
     def _same(self, manifest: Path, told: Mapping[str, str]) -> bool:
         try:
             return bool(json.loads(manifest.read_bytes()) == dict(told))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return False
 
     def _named(self, error: OSError) -> PmsError:
@@ -115,8 +122,14 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folder
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some shares can't do it to a folder
+            raise
     finally:
         os.close(descriptor)

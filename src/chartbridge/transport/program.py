@@ -8,16 +8,20 @@ Must not be in it: which program, what its codes mean.
 from __future__ import annotations
 
 import os
+import selectors
 import shlex
 import signal
 import string
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
 
 MOST_PRINTED = 8192
+LOOKED_AFTER_S = 0.05
+"""So often it is looked whether a program has ended."""
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "PROGRAMFILES", "PROGRAMDATA")
 
 
@@ -63,11 +67,11 @@ class Program:
         """
         process = self._start(values, subprocess.PIPE)
         try:
-            printed, _ = process.communicate(timeout=self._seconds)
+            printed = _printed(process, time.monotonic() + self._seconds)
         except subprocess.TimeoutExpired:
             _end(process)
             raise Unavailable(f"{self._name} did not end in time. It will be tried again.") from None
-        line = printed[:MOST_PRINTED].decode("utf-8", "replace").strip().partition("\n")[0].strip()
+        line = printed.decode("utf-8", "replace").strip().partition("\n")[0].strip()
         if process.returncode or not line:
             raise Unavailable(f"{self._name} gave no answer. It will be tried again.")
         return line
@@ -92,7 +96,31 @@ class Program:
         return Misconfigured(f"The command for {self._name} {what}.", setting=self._setting)
 
 
+def _printed(process: subprocess.Popen[bytes], until: float) -> bytes:
+    """What it printed until it ended, whoever else still holds its output. Raises `TimeoutExpired`."""
+    assert process.stdout is not None
+    printed = bytearray()
+    with process.stdout, selectors.DefaultSelector() as ready:
+        os.set_blocking(process.stdout.fileno(), False)
+        ready.register(process.stdout, selectors.EVENT_READ)
+        open_still = True
+        while True:
+            ended = process.poll() is not None  # asked first: what it printed before is there by now
+            while open_still and ready.select(0 if ended else LOOKED_AFTER_S):
+                piece = os.read(process.stdout.fileno(), MOST_PRINTED)
+                open_still = bool(piece)
+                printed += piece[: MOST_PRINTED - len(printed)]
+                if time.monotonic() >= until:
+                    break
+            if ended:
+                return bytes(printed)
+            if time.monotonic() >= until:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            if not open_still:
+                time.sleep(LOOKED_AFTER_S)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait()
