@@ -34,10 +34,14 @@ class Verdict:
     unknown: list[str] = field(default_factory=list)
     ledger_whole: bool = True
 
-    @property
-    def clean(self) -> bool:
-        """Nothing lost, nothing twice, nothing silent."""
-        return self.ledger_whole and not (self.lost or self.twice or self.wrong_patient or self.unknown)
+    def clean(self, at_desk: Mapping[str, int]) -> bool:
+        """Nothing lost, nothing twice, nothing silent; and before a person no more than may be, by reason."""
+        wrong = self.lost or self.twice or self.wrong_patient or self.unknown
+        return self.ledger_whole and not wrong and not self.too_many(at_desk)
+
+    def too_many(self, at_desk: Mapping[str, int]) -> dict[str, int]:
+        """How many stand in the failure desk, by reason, beyond those that may."""
+        return dict(Counter(self.reasons) - Counter(at_desk))
 
     def numbers(self) -> dict[str, Any]:
         """The verdict in numbers, for tables."""
@@ -116,6 +120,12 @@ def _strangers(markers: Mapping[str, list[str]]) -> list[str]:
     from chartbridge.store.models import Writeback
 
     return sorted(set(markers) - set(Writeback.objects.exclude(marker="").values_list("marker", flat=True)))
+
+
+def interrupted_twice(kills: int, practices: int) -> dict[str, int]:
+    """What may stand in the failure desk after kills of the hub: each interrupts one write at most in each practice,
+    and what was interrupted twice is set aside."""
+    return {"crashed": kills * practices // 2}
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:

@@ -81,11 +81,11 @@ def table(tests: dict[str, dict[str, Any]]) -> Iterator[str]:
         numbers = " ".join(f"{each.get(column, '')!s:>7}" for column in COLUMNS)
         did = each.get("did") or name.partition("::")[2].removeprefix("test_").replace("_", " ")
         yield f"{' '.join(each['faults']):<10} {each['verdict']:<8} {each['seconds']:>6} {numbers}  {did}"
-        figures = {k: v for k, v in each.items() if k not in _SHOWN}
+        figures = {k: v for k, v in each.items() if k not in _SHOWN and v != {}}
         if figures:
             yield " " * 27 + ", ".join(f"{k} {v}" for k, v in figures.items())
 
 
 _SHOWN = {
-    *COLUMNS, "faults", "verdict", "seconds", "did", "writes", "in_chart", "in_desk", "reasons", "ledger_whole",
+    *COLUMNS, "faults", "verdict", "seconds", "did", "writes", "in_chart", "in_desk", "ledger_whole",
 }  # fmt: skip

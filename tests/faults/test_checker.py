@@ -78,12 +78,29 @@ def test_what_is_there_once_at_its_patient_with_a_receipt_is_in_the_chart() -> N
 def test_each_fault_is_found(fault: str, given: dict[str, object]) -> None:
     verdict = one(**given)  # type: ignore[arg-type]
     assert fault in faults(verdict)
-    assert not verdict.clean
+    assert not verdict.clean({})
 
 
 def test_what_needs_attention_with_a_reason_stands_in_the_desk() -> None:
     verdict = one(Delivery.REFUSED, Seen.OWED, markers={}, reason="The PMS said no.", reason_code="refused")
     assert (faults(verdict), verdict.in_desk, verdict.reasons) == (set(), 1, {"refused": 1})
+
+
+@pytest.mark.parametrize(
+    ("at_desk", "clean"),
+    [
+        ({}, False),
+        ({"crashed": 5}, False),
+        ({"refused": 1}, False),
+        ({"refused": 2}, True),
+        ({"refused": 3, "crashed": 1}, True),
+    ],
+)
+def test_a_run_in_which_more_ends_at_the_desk_than_may_is_not_clean(
+    at_desk: dict[str, int], clean: bool
+) -> None:
+    verdict = Verdict(ops=2, writes=2, in_chart=0, in_desk=2, reasons={"refused": 2})
+    assert verdict.clean(at_desk) is clean
 
 
 def test_a_ledger_that_does_not_fit_is_no_clean_verdict() -> None:

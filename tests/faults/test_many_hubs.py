@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.checker import interrupted_twice
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab
 from tests.faults.sizes import size
@@ -45,11 +46,12 @@ def test_hubs_on_one_postgresql_write_nothing_twice_while_some_are_killed(
                 lab.hub.kill()
                 lab.restart()
         lab.hand_in(size(40, 500))
-        verdict = lab.settle(600)
+        ends = kills + kills // 2
+        verdict = lab.settle(600, at_desk=interrupted_twice(ends, len(lab.offices)))
         told(
             f"{1 + len(others)} hubs on one PostgreSQL, one after another killed",
             verdict,
-            kills=kills + kills // 2,
+            kills=ends,
         )
     finally:
         lab.close()
@@ -73,7 +75,9 @@ def test_a_second_hub_on_the_same_folder_says_so_and_stops(lab: Lab, told: Told)
         lab.hub.kill()
         lab.restart()  # the lock of a killed hub is no lock
         lab.hand_in(5)
-    told("a second hub on one SQLite folder; the lock of a killed hub", lab.settle(), kills=size(1, 3))
+    kills = size(1, 3)
+    verdict = lab.settle(at_desk=interrupted_twice(kills, len(lab.offices)))
+    told("a second hub on one SQLite folder; the lock of a killed hub", verdict, kills=kills)
 
 
 def _environment() -> dict[str, str]:

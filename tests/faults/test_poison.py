@@ -32,7 +32,7 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
         bad = lab.offices[chance.randrange(20)]
         bad.program.hand_in(1, text=f"{DEADLY}.")
         poisoned = _p99(lab, notes, pause)
-        verdict = lab.settle(300)
+        verdict = lab.settle(300, at_desk={"crashed": 1})
         assert verdict.reasons == {"crashed": 1}
         told(
             f"one note among {notes} over 20 practices ends the process that writes it, twice",
@@ -116,8 +116,9 @@ def test_what_the_pms_refuses_for_good_is_tried_once(
     )
     office.program.hand_in(1, patients=[usual])
     office.program.patients = [each for each in patients if each not in (removed, deleted)]
-    verdict = lab.settle()
-    assert verdict.reasons == {"refused": 3, "patient_deleted": 1, "provider_inactive": 1}
+    stand = {"refused": 3, "patient_deleted": 1, "provider_inactive": 1}
+    verdict = lab.settle(at_desk=stand)
+    assert verdict.reasons == stand
     tried = lab.rows("SELECT MAX(attempts) FROM store_writeback WHERE delivery IN ('refused', 'parked')")
     assert tried[0][0] <= 1
     told("patient removed, patient deleted, note type gone, provider hidden", verdict)
