@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from chartbridge.connectors.open_dental.codec import BadValue
 from chartbridge.connectors.open_dental.connector import OpenDental
-from chartbridge.connectors.open_dental.database import Database
+from chartbridge.connectors.open_dental.cursors import parse
+from chartbridge.connectors.open_dental.database import Database, as_text
 from chartbridge.connectors.open_dental.statements import (
     FIELDS,
     FIRST_PAGE,
@@ -58,6 +60,32 @@ def test_ten_changes_cost_less_than_a_hundred_rows(myisam_rig: OpenDentalRig, st
     assert sum(page.rows_read for page in heard.pages) < 100
     later = read_on(connector, stream, heard.cursor)  # type: ignore[arg-type]
     assert later.records == []
+
+
+@pytest.mark.parametrize("stream", SCHEDULE)
+def test_a_minute_later_the_rows_of_a_burst_are_not_listed_again(
+    myisam_rig: OpenDentalRig, stream: Stream
+) -> None:
+    rig = myisam_rig
+    visits = [rig.book() for _ in range(20)]
+    connector, cursor = _quiet(rig, stream)
+    for visit in visits[:10]:
+        rig.set_status(visit, "22")
+    held = parse(read_on(connector, stream, cursor).cursor)  # type: ignore[arg-type]
+    assert held is not None
+    assert len(held.feed.seen) >= 10
+    rig.db.run("UPDATE histappointment SET HistDateTStamp = HistDateTStamp - INTERVAL 61 SECOND")
+    since = as_text(datetime.fromisoformat(held.feed.since) - timedelta(seconds=61))
+    aged = replace(held, feed=replace(held.feed, since=since)).text()
+    page = connector.read(stream, aged)  # type: ignore[attr-defined]
+    assert (page.records, page.rows_read) == ((), 0)
+    after = parse(page.cursor)
+    assert after is not None
+    assert (after.feed.seen, after.feed.highest) == ((), held.feed.highest)
+    assert connector.read(stream, page.cursor).cursor == page.cursor  # type: ignore[attr-defined]
+    for visit in visits[10:]:
+        rig.set_status(visit, "22")
+    assert read_on(connector, stream, page.cursor).keys == set(visits[10:])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stream", SCHEDULE)

@@ -71,11 +71,12 @@ class Feed:
         return as_text(now.local - OVERLAP) if self.by_time() else "0"
 
     def changed(self, state: FeedState, highest: str | None, count: str | None, now: ServerTime) -> bool:
-        """Whether there is anything to read."""
+        """Whether there is anything to read, or a window to move on that holds only what is long known."""
         return (
             (highest or "0") != state.highest
             or int(count or 0) != len(state.seen)
             or self._behind(state, now)
+            or self._passed(state, now)
         )
 
     def went_back(self, state: FeedState, highest: str | None) -> bool:
@@ -131,6 +132,11 @@ class Feed:
 
     def _since(self, highest: str, now: ServerTime) -> str:
         return as_text(now.local - OVERLAP) if self.by_time() else str(max(0, int(highest) - KEY_OVERLAP))
+
+    def _passed(self, state: FeedState, now: ServerTime) -> bool:
+        """Whether a window with rows in it lies behind, so that they needn't be counted and listed again."""
+        since = moment(state.since) if self.by_time() and state.seen else None
+        return since is not None and now.local > since + 2 * OVERLAP
 
     def _behind(self, state: FeedState, now: ServerTime) -> bool:
         if not self.by_time():
