@@ -199,6 +199,17 @@ class OdbcRig(ABC):
     def now(self) -> None:
         self.line.now()
 
+    def just_before(self, statement: bytes, action: Callable[[], None]) -> None:
+        """Call `action` once, when a statement that begins so is on its way to the server."""
+
+        def watch(piece: bytes) -> Cut | None:
+            if statement in piece:
+                self.line.watch = self._strike
+                action()
+            return self._strike(piece)
+
+        self.line.watch = watch
+
     # what goes wrong
 
     @abstractmethod

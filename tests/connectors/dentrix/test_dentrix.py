@@ -16,7 +16,7 @@ from chartbridge.domain.people import Patient
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import AddNote, CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unreadable
+from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorised, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.dentrix.rig import DentrixRig
@@ -323,3 +323,38 @@ def test_a_cursor_is_the_same_after_it_was_stored_and_another_connectors_is_not_
     cursor = Cursor(top=7, stamped=Stamped(wall=NOON, offset=-240, after=3, then=(NOON, -300)))
     assert parse("dx", cursor.text("dx")) == cursor
     assert parse("es", cursor.text("dx")) is None
+
+
+@pytest.mark.parametrize("there", ["6", "4"])
+def test_a_move_at_the_desk_in_the_instant_between_looking_and_setting_stands(
+    dentrix_rig: DentrixRig, there: str
+) -> None:
+    rig = dentrix_rig
+    visit = rig.book()
+    connector = rig.connect()
+    connector.identify()
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
+    rig.just_before(b"UPDATE admin.appt", lambda: rig.set_status(visit, there))
+    with pytest.raises(Conflict) as caught:
+        connector.write(wish)
+    assert caught.value.current == there == rig.status_of(visit)
+    assert rig.practice.rows("SELECT * FROM appthist WHERE note = 'Chartbridge'") == []
+
+
+def test_the_same_move_at_the_desk_in_that_instant_is_no_conflict(dentrix_rig: DentrixRig) -> None:
+    rig = dentrix_rig
+    visit = rig.book()
+    connector = rig.connect()
+    connector.identify()
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
+    rig.just_before(b"UPDATE admin.appt", lambda: rig.set_status(visit, wish.status_key))
+    assert connector.write(wish).text == wish.status_key == rig.status_of(visit)
+
+
+def test_a_visit_without_any_status_is_given_one(dentrix_rig: DentrixRig) -> None:
+    rig = dentrix_rig
+    visit = rig.book()
+    rig.practice.run("UPDATE appt SET status = NULL WHERE apptid = %s", (visit,))
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
+    rig.connect().write(wish)
+    assert rig.status_of(visit) == wish.status_key

@@ -13,7 +13,7 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unreadable
+from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorised, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.eaglesoft.rig import EaglesoftRig
@@ -176,3 +176,57 @@ def test_many_keys_are_read_in_pieces(eaglesoft_rig: EaglesoftRig) -> None:
         heard = read_on(rig.connect(), stream, None)
         assert set(heard.latest()) == rig.present(stream)
         assert max(page.rows_read for page in heard.pages) <= 1000
+
+
+@pytest.mark.parametrize("there", ["confirmation:3", "arrival:2"])
+def test_a_move_at_the_desk_in_the_instant_between_looking_and_setting_stands(
+    eaglesoft_rig: EaglesoftRig, there: str
+) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    connector = rig.connect()
+    connector.identify()
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
+    rig.just_before(b"UPDATE PPM.appointment", lambda: rig.set_status(visit, there))
+    with pytest.raises(Conflict) as caught:
+        connector.write(wish)
+    assert caught.value.current == there == rig.status_of(visit)
+    assert rig.practice.rows("SELECT * FROM appt_log") == []
+
+
+def test_the_same_move_at_the_desk_in_that_instant_is_no_conflict(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    connector = rig.connect()
+    connector.identify()
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
+    rig.just_before(b"UPDATE PPM.appointment", lambda: rig.set_status(visit, wish.status_key))
+    assert connector.write(wish).text == wish.status_key == rig.status_of(visit)
+
+
+def test_a_visit_without_any_status_is_given_one(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    rig.knobs.set_visit(visit, confirmation_status=None, arrival_status=None)
+    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
+    rig.connect().write(wish)
+    assert rig.status_of(visit) == wish.status_key
+
+
+@pytest.mark.parametrize("expected", ["", "arrival:2"])
+def test_a_confirmation_that_could_not_be_seen_beside_an_arrival_is_refused_and_not_written(
+    eaglesoft_rig: EaglesoftRig, expected: str
+) -> None:
+    rig = eaglesoft_rig
+    visit = rig.book()
+    rig.knobs.set_visit(visit, arrival_status=2)
+    wish = SetAppointmentStatus(
+        patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1", expected_key=expected
+    )
+    with pytest.raises(Refused, match="Take the arrival back in Eaglesoft first"):
+        rig.connect().write(wish)
+    row = rig.practice.rows(
+        "SELECT confirmation_status AS c FROM appointment WHERE appointment_id = %s", (visit,)
+    )
+    assert row == [{"c": 0}]
+    assert rig.practice.rows("SELECT * FROM appt_log") == []

@@ -8,9 +8,9 @@ from dataclasses import replace
 from chartbridge.connectors.by_odbc.cells import text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.looking import Place, receipt
+from chartbridge.connectors.by_odbc.moving import record_of_visit
 from chartbridge.connectors.dentrix import codec
 from chartbridge.connectors.dentrix.words import JOURNAL_NOTE, TO_PATIENT
-from chartbridge.connectors.dentrix.writing import record_of_visit
 from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, SetAppointmentStatus
 from chartbridge.transport.odbc import Row
 

@@ -72,7 +72,7 @@ STATEMENTS: dict[str, str] = {
     "entry_by_marker": _ENTRY + " AND c.patid = ? AND n.notetext LIKE ?",
     "entries_carrying": _ENTRY + " AND c.contactid >= ? AND c.contactid < ? AND n.notetext LIKE ?",
     "visit_status": "SELECT a.status, a.patid FROM {owner}.appt a WHERE a.apptid = ?",
-    "set_status": "UPDATE {owner}.appt SET status = ? WHERE apptid = ?",
+    "set_status": "UPDATE {owner}.appt SET status = ? WHERE apptid = ? AND COALESCE(status, -32768) = ?",
     "log_visit": "INSERT INTO {owner}.appthist (parentapptid, modifieddate, modifiedtime, userid, status, createflag,"
     " lastflag, deletedflag, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     # whether writing is let through: no entry has this number, so nothing is touched

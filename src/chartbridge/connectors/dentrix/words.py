@@ -26,6 +26,9 @@ BROKEN: dict[int, BookingState] = {0: BookingState.SCHEDULED, 1: BookingState.BR
 COMPLETED = -106
 """The status of a visit whose procedures were completed; the one status that no practice defines. Never written."""
 
+NO_STATUS = -32768
+"""What stands for no status at all, also in the statement that sets one."""
+
 PHONE_CALL, OTHER = 3, 5
 CONTACT_TYPES = {PHONE_CALL: "Phone call", OTHER: "Other"}
 """The kinds of Office Journal entries whose numbers are public. Dentrix's own automatic entries have others."""

@@ -6,8 +6,9 @@ too: the highest number, as seen elsewhere, may be somebody else's. Must not be 
 
 from __future__ import annotations
 
-from chartbridge.connectors.by_odbc.cells import text
+from chartbridge.connectors.by_odbc.cells import Row, number, text
 from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.moving import set_status
 from chartbridge.connectors.dentrix import codec
 from chartbridge.connectors.dentrix.words import (
     COMPLETED,
@@ -17,6 +18,7 @@ from chartbridge.connectors.dentrix.words import (
     NAME,
     NO_DATA,
     NO_REFERENCE,
+    NO_STATUS,
     NOT_CREATED,
     NOT_DELETED,
     OF_PROVIDER,
@@ -27,18 +29,13 @@ from chartbridge.connectors.dentrix.words import (
     WHO,
 )
 from chartbridge.pms.commands import AddNote, Receipt, SetAppointmentStatus
-from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unreadable
+from chartbridge.pms.errors import Misconfigured, Refused, Unreadable
 from chartbridge.transport.odbc import Transaction
 
 
 def record_of_entry(key: object) -> str:
     """How an Office Journal entry is named in a receipt."""
     return f"journal {text(key)}"
-
-
-def record_of_visit(key: str) -> str:
-    """How a visit is named in a receipt."""
-    return f"appointment {key}"
 
 
 class Writer:
@@ -81,15 +78,13 @@ class Writer:
         if wish not in words or wish == str(COMPLETED):
             raise Refused(f"{NAME} has no such status that may be set from outside.", reason="unknown status")
         now = database.local_now()
-        with database.writing() as step:
-            found = step.rows(database.text_of("visit_status"), [visit])
-            if not found:
-                raise Refused(f"The appointment is no longer in {NAME}.", reason="no such appointment")
-            current = codec.status_key(found[0][0])
-            if current not in (wish, command.expected_key or current):
-                raise Conflict(f"The appointment shows another status in {NAME} by now.", current=current)
-            if current != wish:
-                step.run(database.text_of("set_status"), [int(wish), visit])
+
+        def move(step: Transaction, row: Row) -> int:
+            was = number(row[0], "status")
+            touched = step.run(
+                database.text_of("set_status"), [int(wish), visit, NO_STATUS if was is None else was]
+            )
+            if touched:
                 step.run(
                     database.text_of("log_visit"),
                     [
@@ -97,9 +92,9 @@ class Writer:
                         NOT_DELETED, WHO,
                     ],
                 )  # fmt: skip
-        return Receipt(
-            record=record_of_visit(command.appointment_key), patient_key=command.patient_key, text=wish
-        )
+            return touched
+
+        return set_status(database, command, lambda row: codec.status_key(row[0]), move)
 
     def _is_staff(self, step: Transaction, provider: str) -> bool:
         if not self._database.has("staff"):

@@ -66,8 +66,9 @@ STATEMENTS: dict[str, str] = {
     "visit_status": "SELECT a.confirmation_status, a.arrival_status, a.patient_id, a.classification, a.start_time"
     " FROM {owner}.appointment a WHERE a.appointment_id = ?",
     "set_confirmation": "UPDATE {owner}.appointment SET confirmation_status = ?, date_confirmed = ?"
-    " WHERE appointment_id = ?",
-    "set_arrival": "UPDATE {owner}.appointment SET arrival_status = ? WHERE appointment_id = ?",
+    " WHERE appointment_id = ? AND COALESCE(confirmation_status, -1) = ? AND COALESCE(arrival_status, 0) = 0",
+    "set_arrival": "UPDATE {owner}.appointment SET arrival_status = ? WHERE appointment_id = ?"
+    " AND COALESCE(arrival_status, 0) = ? AND COALESCE(confirmation_status, -1) = ?",
     "log_visit": "INSERT INTO {owner}.appt_log (appt_id, old_slot, new_date, appt_log_action, user_id, modified_by)"
     " VALUES (?, ?, ?, ?, ?, ?)",
     # whether writing is let through: it touches one row with what it holds, and is rolled back

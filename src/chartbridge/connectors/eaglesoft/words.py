@@ -21,6 +21,9 @@ REMOVED = -1
 WALKED_OUT = 4
 """The only arrival status whose meaning is public."""
 
+NOT_ARRIVED, NOT_CONFIRMED = 0, -1
+"""What stands for no arrival status and no confirmation status, also in the statements."""
+
 CONFIRMATIONS: dict[int, tuple[str, frozenset[str]]] = {
     0: ("Unconfirmed", frozenset({"unconfirmed"})),
     1: ("Confirmed", frozenset({"confirmed"})),

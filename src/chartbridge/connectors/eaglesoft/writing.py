@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chartbridge.connectors.by_odbc.cells import text
+from chartbridge.connectors.by_odbc.cells import Row, number, text
 from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.moving import set_status
 from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
@@ -15,6 +16,8 @@ from chartbridge.connectors.eaglesoft.words import (
     NAME,
     NO_CLAIM,
     NO_COLOUR,
+    NOT_ARRIVED,
+    NOT_CONFIRMED,
     NOT_LOCKED,
     NOT_ON_STATEMENT,
     NOTE_CLASS,
@@ -23,17 +26,13 @@ from chartbridge.connectors.eaglesoft.words import (
     WALKED_OUT,
 )
 from chartbridge.pms.commands import AddNote, Receipt, SetAppointmentStatus
-from chartbridge.pms.errors import Conflict, Misconfigured, Refused
+from chartbridge.pms.errors import Misconfigured, Refused
+from chartbridge.transport.odbc import Transaction
 
 
 def record_of_note(key: object) -> str:
     """How a note is named in a receipt."""
     return f"note {text(key)}"
-
-
-def record_of_visit(key: str) -> str:
-    """How a visit is named in a receipt."""
-    return f"appointment {key}"
 
 
 class Writer:
@@ -46,8 +45,8 @@ class Writer:
         """Insert a note and read its number back within the same transaction."""
         database = self._database
         database.check("add_note")
-        letter, _, number = command.note_type_key.partition(":")
-        if not number.isdecimal():
+        letter, _, kind = command.note_type_key.partition(":")
+        if not kind.isdecimal():
             raise Misconfigured(
                 f"The note type is not one of {NAME}'s any more. Choose another one.", setting="note_type"
             )
@@ -60,7 +59,7 @@ class Writer:
             step.run(
                 database.text_of("add_note"),
                 [
-                    command.patient_key, entered, provider, NOTE_CLASS, letter, int(number), described, command.text,
+                    command.patient_key, entered, provider, NOTE_CLASS, letter, int(kind), described, command.text,
                     NO_COLOUR, POST_PROC_STATUS, now, provider, NOT_LOCKED, NOTE_STATUS, NO_CLAIM, NOT_ON_STATEMENT,
                 ],
             )  # fmt: skip
@@ -74,39 +73,41 @@ class Writer:
         database = self._database
         database.check("set_appointment_status")
         wish = codec.status_parts(command.status_key)
-        if wish is None or (wish[0] == "arrival") != (wish[1] == WALKED_OUT and wish[0] == "arrival"):
+        if wish is None or (wish != ("arrival", WALKED_OUT) and not _is_confirmation(wish)):
             raise Refused(f"{NAME} has no such status that may be set from outside.", reason="unknown status")
-        column, value = wish
-        if column == "confirmation" and value not in CONFIRMATIONS:
-            raise Refused(f"{NAME} has no such confirmation status.", reason="unknown status")
-        now = database.local_now()
-        with database.writing() as step:
-            found = step.rows(database.text_of("visit_status"), [int(command.appointment_key)])
-            if not found or text(found[0][3]) == str(DELETED_CLASS):
-                raise Refused(f"The appointment is no longer in {NAME}.", reason="no such appointment")
-            confirmation, arrival, _patient, _kind, starts = found[0]
-            current = codec.status_key(confirmation, arrival)
-            if current == command.status_key:
-                return Receipt(
-                    record=record_of_visit(command.appointment_key),
-                    patient_key=command.patient_key,
-                    text=current,
-                )
-            if command.expected_key and current != command.expected_key:
-                raise Conflict(f"The appointment shows another status in {NAME} by now.", current=current)
-            if column == "confirmation":
-                step.run(database.text_of("set_confirmation"), [value, now, int(command.appointment_key)])
+        value, visit, now = wish[1], int(command.appointment_key), database.local_now()
+
+        def move(step: Transaction, row: Row) -> int:
+            confirmation, arrival, _patient, _kind, starts = row
+            was = _or(number(confirmation, "confirmation_status"), NOT_CONFIRMED)
+            arrived = _or(number(arrival, "arrival_status"), NOT_ARRIVED)
+            if not _is_confirmation(wish):
+                touched = step.run(database.text_of("set_arrival"), [value, visit, arrived, was])
+            elif arrived == NOT_ARRIVED:
+                touched = step.run(database.text_of("set_confirmation"), [value, now, visit, was])
             else:
-                step.run(database.text_of("set_arrival"), [value, int(command.appointment_key)])
-            step.run(
-                database.text_of("log_visit"),
-                [int(command.appointment_key), LOG_SLOT, starts, LOG_ACTION, "", ""],
-            )
-        return Receipt(
-            record=record_of_visit(command.appointment_key),
-            patient_key=command.patient_key,
-            text=command.status_key,
-        )
+                raise Refused(
+                    f"The visit shows in {NAME} that the patient has come, and a confirmation can't show beside that. "
+                    f"Take the arrival back in {NAME} first.",
+                    reason="has arrived",
+                )
+            if touched:
+                step.run(database.text_of("log_visit"), [visit, LOG_SLOT, starts, LOG_ACTION, "", ""])
+            return touched
+
+        return set_status(database, command, _shown, move)
+
+
+def _shown(row: Row) -> str | None:
+    return None if text(row[3]) == str(DELETED_CLASS) else codec.status_key(row[0], row[1])
+
+
+def _is_confirmation(wish: tuple[str, int]) -> bool:
+    return wish[0] == "confirmation" and wish[1] in CONFIRMATIONS
+
+
+def _or(found: int | None, none: int) -> int:
+    return none if found is None else found
 
 
 def _no_patient() -> Refused:
