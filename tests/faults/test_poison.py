@@ -19,6 +19,9 @@ _WAITED = (
     "SELECT (julianday(seen_at) - julianday(created_at)) * 86400 FROM store_writeback"
     " WHERE seen='seen' AND id > {after} ORDER BY 1"
 )
+_RESTARTS = (
+    "SELECT COUNT(*) FROM store_writebackevent WHERE move='restart' GROUP BY writeback_id ORDER BY 1 DESC"
+)
 
 
 @pytest.mark.fault("R21")
@@ -34,14 +37,15 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
         poisoned = _p99(lab, notes, pause)
         verdict = lab.settle(300, at_desk={"crashed": 1})
         assert verdict.reasons == {"crashed": 1}
+        ended = lab.rows(_RESTARTS)[0][0]
         told(
-            f"one note among {notes} over 20 practices ends the process that writes it, twice",
+            f"one note among {notes} over 20 practices ends the process that writes it, each time",
             verdict,
-            kills=2,
+            kills=ended,
             p99_s=poisoned,
             usual_p99_s=usual,
         )
-        # Meanwhile the hub ends and starts twice, as quickly as the machine lets it; `make faults` holds the promise.
+        # Meanwhile the hub ends and starts some times, as quickly as the machine lets it; `make faults` holds the promise.
         assert poisoned <= (2 * max(usual, 1.0) if FULL else 60.0)
     finally:
         lab.close()

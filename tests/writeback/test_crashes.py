@@ -92,7 +92,30 @@ def test_a_process_that_ends_in_the_middle_of_a_write_looks_before_it_sends_agai
     office.check()
 
 
-def test_a_write_that_kills_the_process_twice_is_set_aside_and_the_others_go_on(office: Office) -> None:
+def test_what_is_on_its_way_whenever_somebody_kills_the_process_settles_by_itself(office: Office) -> None:
+    """Ten kills, each in the middle of whatever is being sent: the oldest note is among it every time."""
+    for n in range(10):
+        office.enqueue(patient=str(1 + n % 3))
+    kills = 0
+
+    def kill(_command: Command) -> None:
+        nonlocal kills
+        if kills < 10 and (office.pms.writes % 2 or kills < 2):
+            kills += 1
+            raise Died
+
+    office.pms.before = kill
+    for _ in range(12):
+        try:
+            office.settle()
+        except Died:
+            recover(office.clock)
+    assert kills == 10
+    assert set(Writeback.objects.values_list("delivery", "seen")) == {(Delivery.TAKEN, Seen.SEEN)}
+    office.check()
+
+
+def test_a_write_that_kills_the_process_each_time_is_set_aside_and_the_others_go_on(office: Office) -> None:
     deadly = office.enqueue(patient="2")[0]
     for n in range(10):
         office.enqueue(patient=str(1 + n % 3))

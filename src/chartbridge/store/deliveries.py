@@ -36,6 +36,8 @@ WAITING_FOR_IMPORT = "waiting_for_import"
 """The reason at what was handed over and stands in the chart only once somebody has imported it."""
 LOOKS_WITHIN = timedelta(minutes=10)
 """Reading back is never put off for longer: a moment farther ahead is of a clock that has been set back since."""
+ALONE = "alone"
+"""In the ledger entry of a restart: nothing else of the connection was being sent when the process ended."""
 _FIELDS = (
     "id",
     "practice_id",
@@ -231,12 +233,18 @@ def status_moves(connection_id: int, patient_key: str) -> list[Row]:
     return _rows(_locked(rows).order_by("-id")[:20])
 
 
-def restarts(ids: Sequence[int]) -> dict[int, int]:
-    """Return how often the process ended while each of these was being sent."""
+def restarted(ids: Sequence[int]) -> set[int]:
+    """Return those of these during whose sending a process has ended."""
+    events = WritebackEvent.objects.filter(writeback_id__in=ids, move="restart")
+    return set(events.values_list("writeback_id", flat=True))
+
+
+def restarts_alone(ids: Sequence[int]) -> dict[int, int]:
+    """Return how often the process ended while each of these was being sent, and of its connection nothing else."""
     counts: dict[int, int] = defaultdict(int)
     events = WritebackEvent.objects.filter(writeback_id__in=ids, move="restart")
-    for pk in events.values_list("writeback_id", flat=True):
-        counts[pk] += 1
+    for pk, detail in events.values_list("writeback_id", "detail"):
+        counts[pk] += bool(detail.get(ALONE))
     return counts
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from chartbridge.store import place
 from chartbridge.store.models import WriteLease
 
 SECONDS = 90.0
@@ -22,8 +22,8 @@ _count = itertools.count(1)
 
 
 def new_holder() -> str:
-    """Return a name for a deliverer that tells its host and process."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{next(_count)}"
+    """Return a name for a deliverer that tells its data folder on this machine, and its process."""
+    return f"{place.here()}:{os.getpid()}:{next(_count)}"
 
 
 def renew(connection_id: int, holder: str, now: datetime) -> bool:
@@ -61,11 +61,19 @@ def give_back(connection_id: int, holder: str) -> None:
 
 
 def free_dead() -> None:
-    """At the start of a process: drop leases whose process is known to be gone from this machine."""
-    host = socket.gethostname()[:60]
-    for lease in WriteLease.objects.filter(holder__startswith=f"{host}:"):
-        pid = int(lease.holder.rsplit(":", 2)[1])
-        if pid == os.getpid() or not _alive(pid):
+    """At the start of a process that holds the data folder: drop leases of processes that held it before and are gone.
+
+    Others run out by themselves: from here it can't be told whether the process of another folder, of another machine
+    or of this one before it was started anew is gone. Only an SQLite store lies in the folder, and nobody else has it.
+    """
+    ours = f"{place.here()}:"
+    for lease in WriteLease.objects.all():
+        if not lease.holder.startswith(ours):
+            gone = connection.vendor == "sqlite"
+        else:
+            pid = int(lease.holder.rsplit(":", 2)[1])
+            gone = pid == os.getpid() or not _alive(pid)
+        if gone:
             lease.delete()
 
 

@@ -10,6 +10,7 @@ Must not be in it: what follows from it (writeback.whereabouts).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 from datetime import datetime
@@ -50,6 +51,13 @@ def settle_in(now: datetime) -> Moved:
             row.facts, row.boot, row.copied_from, row.since = facts, boot, "", now
             row.save()
     return moved
+
+
+def here() -> str:
+    """Name this data folder on this machine since it was started: a cloned machine, a copied folder and a machine of
+    the same name are told by another one."""
+    machine = next((text for text in map(_read, _MACHINE) if text), "")
+    return hashlib.sha256(f"{_read(_BOOT)} {machine} {_folder()}".encode()).hexdigest()[:32]
 
 
 def is_behind() -> bool:

@@ -96,8 +96,8 @@ def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
 
 def _cautiously(rows: list[Row]) -> list[Row]:
     """What was being sent when the process ended goes alone, so that it alone is to blame the next time."""
-    counts = deliveries.restarts([row.id for row in rows if row.attempts])
-    first = next((at for at, row in enumerate(rows) if counts.get(row.id)), None)
+    restarted = deliveries.restarted([row.id for row in rows if row.attempts])
+    first = next((at for at, row in enumerate(rows) if row.id in restarted), None)
     rows = rows if first is None else rows[: max(first, 1)]
     files = [at for at, row in enumerate(rows) if row.command == CommandKind.ADD_DOCUMENT]
     return rows if len(files) <= MOST_FILES else rows[: files[MOST_FILES]]

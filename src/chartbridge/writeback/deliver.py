@@ -232,7 +232,7 @@ class Deliverer:
 
     def _take_over(self, desk: Desk, moves: Moving, now: datetime) -> None:
         """With the lease comes what an ended deliverer left behind; and patients who have come are written to."""
-        left = [left_behind(row, desk, now) for row in deliveries.in_flight(desk.connection_id)]
+        left = left_behind(deliveries.in_flight(desk.connection_id), desk, now)
         self._looker.moved(moves.apply(left))
         self._claimer.free_arrived(desk, moves, now)
 

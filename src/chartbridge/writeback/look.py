@@ -118,7 +118,7 @@ class Looker:
 
     def _keep(self, desk: Desk, rows: Sequence[Row], found: Sequence[Receipt | Exception | None]) -> None:
         now = self._clock.now()
-        restarts = deliveries.restarts([row.id for row in rows if row.delivery == Delivery.UNCERTAIN])
+        restarts = deliveries.restarts_alone([row.id for row in rows if row.delivery == Delivery.UNCERTAIN])
         with ledger.turn(desk.practice_id):
             changes: list[Change] = []
             for row, answer in zip(rows, found, strict=True):

@@ -34,7 +34,9 @@ from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event
 
 MISSING_AFTER = timedelta(seconds=120)
-MOST_RESTARTS = 2
+MOST_RESTARTS = 3
+"""What was being sent alone at so many ends of the process is taken for their cause. Whoever kills the process hits
+what happens to be on its way; what was sent when a batch was cut off goes alone from then on."""
 IMPORTED = "imported"
 LOOK_FOR_IMPORT = timedelta(minutes=2)
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}

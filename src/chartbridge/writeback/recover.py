@@ -5,6 +5,7 @@ Must not be in it: looking, sending.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chartbridge.domain.clock import Clock
@@ -31,13 +32,18 @@ def recover(clock: Clock) -> int:
             continue
         desk = read_desk(connection_id)
         with ledger.turn(practice_id):
-            changes = [left_behind(row, desk, now) for row in deliveries.in_flight(connection_id)]
+            changes = left_behind(deliveries.in_flight(connection_id), desk, now)
             touched += len(deliveries.apply(practice_id, changes, who=WHO, at=now))
     return touched
 
 
-def left_behind(row: Row, desk: Desk, now: datetime) -> Change:
-    """Return the change for a row at `sending` whose deliverer has ended: look once the attempt can't land any more."""
+def left_behind(rows: Sequence[Row], desk: Desk, now: datetime) -> list[Change]:
+    """Return the changes for the rows at `sending` whose deliverer has ended."""
+    return [_left_behind(row, desk, now, alone=len(rows) == 1) for row in rows]
+
+
+def _left_behind(row: Row, desk: Desk, now: datetime, *, alone: bool) -> Change:
+    """Look once the attempt can't land any more."""
     assert row.delivery == Delivery.SENDING
     # Counted from now: a long batch is sent over minutes, so its last attempt may have begun just before the end.
     fields = {
@@ -46,4 +52,4 @@ def left_behind(row: Row, desk: Desk, now: datetime) -> Change:
         "reason": sentence("looking", pms=desk.pms),
         "due_at": now + settle_time(desk, row),
     }
-    return change(row, Event.RESTART, fields=fields)
+    return change(row, Event.RESTART, fields=fields, detail={deliveries.ALONE: 1} if alone else {})

@@ -51,8 +51,8 @@ SENTENCES: Final[dict[str, str]] = {
     ),
     "looking": "The answer of {pms} was lost. Chartbridge looks in the chart before it sends anything again.",
     "crashed": (
-        "Chartbridge stopped twice while it sent this, so it was set aside. It is not in the chart. Retry it alone, "
-        "and report it if it happens again."
+        "Chartbridge stopped three times while it sent this and nothing else, so it was set aside. It is not in the "
+        "chart. Retry it, and report it if it happens again."
     ),
     "conflict": "The appointment now shows “{current}” in {pms}. Choose whether to set “{wish}” anyway.",
     "wrong_patient": "{pms} shows this under another patient. Look at the chart before you do anything else.",

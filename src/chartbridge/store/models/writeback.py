@@ -112,7 +112,7 @@ class WritebackEvent(models.Model):
 class WriteLease(models.Model):
     """Who delivers for a connection, and until when: one deliverer per connection over all processes.
 
-    `holder` is `host:pid:number`. A lease that has run out, or whose process is known to be dead, may be taken.
+    `holder` is `place:pid:number`. A lease that has run out, or whose process is known to be dead, may be taken.
     """
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True)
