@@ -45,7 +45,7 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
             p99_s=poisoned,
             usual_p99_s=usual,
         )
-        # Meanwhile the hub ends and starts some times, as quickly as the machine lets it; `make faults` holds the promise.
+        # Meanwhile the hub ends and starts, as quickly as the machine lets it; `make faults` holds the promise.
         assert poisoned <= (2 * max(usual, 1.0) if FULL else 60.0)
     finally:
         lab.close()

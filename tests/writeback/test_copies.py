@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from chartbridge.pms import fence
 from chartbridge.pms.connector import Holding
 from chartbridge.pms.errors import Unavailable
 from chartbridge.pms.manifest import OneHub as Claim
@@ -103,7 +104,7 @@ def test_the_second_hub_takes_over_when_the_first_is_gone_waits_and_looks_first(
     office.deliver(deliverer)
     assert not standing_by(office)
     assert office.pms.writes == 0, "the first hub's last request may still land"
-    office.clock.advance(81)
+    office.clock.advance(91)
     later = office.enqueue(patient="3")[0]
     office.settle(deliverer=deliverer)
     assert sorted(office.pms.markers()) == sorted([done.marker, left.marker, later.marker])
@@ -135,7 +136,7 @@ def test_a_mended_setting_does_not_cut_the_wait_for_the_other_hub_short(
     let_be_held(office, shared, "second")
     office.deliver(deliverer)
     assert office.pms.writes == 0, "the first hub's last request may still land"
-    office.clock.advance(81)
+    office.clock.advance(91)
     office.settle(deliverer=deliverer)
     assert office.pms.writes == 1
 
@@ -188,6 +189,79 @@ def test_a_mended_setting_ends_a_wait_for_a_pms_that_was_away(office: Office) ->
     mend.free_after_setting(office.connection.pk, "mary@example.com", clock=office.clock)
     office.deliver(deliverer)
     assert len(office.pms.records) == 1
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_hub_that_was_long_without_the_practice_waits_for_what_another_may_have_on_its_way(
+    office: Office, *, anew: bool
+) -> None:
+    """It stood still, or was off, and saw nothing of the one that came in and left again."""
+    shared = Shared()
+    let_be_held(office, shared, "first")
+    office.enqueue()
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    done = office.enqueue(patient="2")[0]
+    shared.holder = "second"
+    office.clock.advance(600)
+    shared.holder = ""
+    office.pms.late.append(lambda: sent_by_another(office.pms, done))
+    if anew:
+        deliverer = office.deliverer()
+    office.deliver(deliverer)
+    assert office.pms.writes == 1, "the second hub's last request may still land"
+    office.settle(deliverer=deliverer)
+    assert office.pms.writes == 1
+    office.check()
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_line_lost_or_a_start_after_a_moment_delays_nothing(office: Office, *, anew: bool) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "first")
+    office.enqueue()
+    deliverer = office.deliverer()
+    office.deliver(deliverer)
+    shared.holder = ""
+    office.clock.advance(30)
+    office.enqueue(patient="2")
+    office.deliver(office.deliverer() if anew else deliverer)
+    assert office.pms.writes == 2
+
+
+def test_a_write_whose_own_reads_took_too_long_does_not_go_out(office: Office) -> None:
+    """By then another hub may have the practice, and may have looked in the chart already."""
+    shared = Shared()
+    let_be_held(office, shared, "first")
+    office.enqueue()
+
+    def slow(_command: object) -> None:
+        office.clock.advance(21)
+        office.pms.before = lambda _command: fence.last_moment()
+        fence.last_moment()
+
+    office.pms.before = slow
+    office.deliver()
+    assert office.pms.records == []
+    assert office.only().delivery == "queued"
+    office.settle()
+    assert len(office.pms.records) == 1
+
+
+def test_a_write_that_outlived_the_lease_does_not_go_out(office: Office) -> None:
+    office.enqueue()
+    deliverer = office.deliverer()
+
+    def slow(_command: object) -> None:
+        for _ in range(7):
+            office.clock.advance(9.5)
+            deliverer._one_hub.ours(office.connection, office.live.of(office.connection))
+        fence.last_moment()
+
+    office.pms.before = slow
+    office.deliver(deliverer)
+    assert office.pms.records == []
+    assert office.only().delivery == "queued"
 
 
 def test_where_the_pms_cannot_say_who_holds_the_practice_nothing_is_sent(office: Office) -> None:

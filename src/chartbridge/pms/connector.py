@@ -73,6 +73,7 @@ class Connector(Protocol):
     def write(self, command: Command) -> Receipt:
         """Carry out a command once. Never repeats by itself.
 
+        Whatever sends the bytes asks `fence.last_moment` directly before them; `transport` does.
         Raises `Unavailable` only if provably nothing was taken, `Uncertain` if it may have been.
         """
         ...

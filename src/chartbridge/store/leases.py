@@ -16,7 +16,9 @@ from chartbridge.store.models import WriteLease
 
 SECONDS = 90.0
 SEND_WITHIN = 45.0
-"""A holder that has not renewed for so long sends nothing more: somebody else may be about to take over."""
+"""A holder that has not renewed for so long begins nothing more: somebody else may be about to take over."""
+GO_OUT_WITHIN = 60.0
+"""What it has begun goes out until then; what is left of the lease is for clocks that differ."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _count = itertools.count(1)
 

@@ -7,6 +7,7 @@ other's last request can't land any more. Must not be in it: sending, reading.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import cast
 
 import structlog
+from django.conf import settings
 
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector, HoldsPractice
 from chartbridge.pms.errors import PmsError
 from chartbridge.pms.manifest import OneHubClaim
 from chartbridge.store.database import writing
-from chartbridge.store.models import Connection, Writeback
+from chartbridge.store.models import Connection, Delivery, Writeback
 from chartbridge.store.notices import notice
 from chartbridge.store.wake import Lane, wake
 
@@ -37,7 +39,9 @@ _HELD_STILL_S = 40.0
 """A reader, who sends nothing, asks again after so long: so the practice stays held while nothing is written."""
 _REST_S = 2.0
 """A PMS that could not be asked is not asked again sooner."""
-_MARGIN = timedelta(seconds=GOOD_FOR_S + 5.0)
+_GO_OUT_WITHIN_S = GOOD_FOR_S + 10.0
+"""What was begun on an answer goes out until then, or not at all."""
+_MARGIN = timedelta(seconds=_GO_OUT_WITHIN_S + 5.0)
 
 
 LOCKS = Path(tempfile.gettempdir())
@@ -83,6 +87,11 @@ class OneHub:
             self._held[link.pk] = _Held(False, now, error)
             raise
 
+    def still_ours(self, connection_id: int) -> bool:
+        """Whether the last answer was yes, and lately enough for what is about to go out. Asks nobody."""
+        known = self._held.get(connection_id)
+        return known is not None and known.ours and self._clock.monotonic() - known.at < _GO_OUT_WITHIN_S
+
     def keep(self, link: Connection, connector: Connector) -> None:
         """Keep the practice held, by a reader. Raises `PmsError` where the PMS can't be asked."""
         known = self._held.get(link.pk)
@@ -95,25 +104,41 @@ class OneHub:
         return known is not None and self._clock.monotonic() - known.at > LOOK_AGAIN_S
 
     def _ask(self, link: Connection, connector: Connector) -> bool:
+        began = self._clock.monotonic()
         alone = _alone_on_this_machine(link)
-        taken_anew = False
+        gap: timedelta | None = None
         if alone and connector.manifest.one_hub.how is OneHubClaim.SESSION:
             holding = cast(HoldsPractice, connector).hold_practice(str(link.pk))
-            alone, taken_anew = holding.ours, holding.taken_anew
-        self._held[link.pk] = _Held(alone, self._clock.monotonic())
-        self._keep(link, connector, alone, again=taken_anew)
+            alone = holding.ours
+            if alone:
+                gap = self._since_held(link.pk, began) if holding.taken_anew else None
+                _note_held(link.pk, self._clock.now())
+        self._held[link.pk] = _Held(alone, began)
+        self._keep(link, connector, alone, gap)
         return alone
 
-    def _keep(self, link: Connection, connector: Connector, alone: bool, *, again: bool) -> None:
+    def _since_held(self, connection_id: int, began: float) -> timedelta:
+        """How long ago the practice was this hub's for certain, in this process or in one before."""
+        known = self._held.get(connection_id)
+        if known and known.ours:
+            return timedelta(seconds=began - known.at)
+        return _since_noted(connection_id, self._clock.now())
+
+    def _keep(self, link: Connection, connector: Connector, alone: bool, gap: timedelta | None) -> None:
         """Remember in the row what has changed. Where the practice was taken anew (a start, a line that was lost),
-        another hub may have held it before: a look costs little where the PMS can hold a practice."""
+        another hub may have held it in the `gap`: a look costs little where the PMS can hold a practice. One that came
+        in after us waits before it sends: in a short gap there was no time for that, after a long one its last request
+        may still be on the way."""
         row = Connection.objects.filter(pk=link.pk)
         stood_by = self._stands_by.get(link.pk, link.standby_since is not None)
         self._stands_by[link.pk] = not alone
         now = self._clock.now()
-        if alone and (stood_by or again):
+        if alone and (stood_by or gap is not None):
+            lands_late = longest_settle(connector) + _MARGIN
+            late = gap is not None and gap >= lands_late and _anything_unsent(link)
+            wait = lands_late if stood_by or late else timedelta()
             with writing():
-                look_first(link, now, wait=longest_settle(connector) + _MARGIN if stood_by else timedelta())
+                look_first(link, now, wait=wait)
                 row.update(standby_since=None)
                 notice(link.practice_id, "streams", [], now)
                 wake(link.pk, Lane.WRITE)
@@ -146,6 +171,33 @@ def _alone_on_this_machine(link: Connection) -> bool:
             return False
         _files[name] = descriptor
         return True
+
+
+def _note_held(connection_id: int, now: datetime) -> None:
+    """Keep for the next process when the practice was held last."""
+    with contextlib.suppress(OSError):  # a full disk: the next start then waits rather too long
+        file = _noted(connection_id)
+        file.touch()
+        os.utime(file, (now.timestamp(), now.timestamp()))
+
+
+def _since_noted(connection_id: int, now: datetime) -> timedelta:
+    """How long ago that was. Nothing where it never was: then nobody can have had from here what waits. A moment that
+    lies ahead says that the clock was set: it was long ago, for all we know."""
+    try:
+        ago = now.timestamp() - _noted(connection_id).stat().st_mtime
+    except FileNotFoundError:
+        return timedelta()
+    return timedelta(seconds=ago) if ago >= 0 else timedelta.max
+
+
+def _noted(connection_id: int) -> Path:
+    return Path(settings.DATA_DIR) / f"held.{connection_id}"
+
+
+def _anything_unsent(link: Connection) -> bool:
+    over = (Delivery.TAKEN, Delivery.RETRACTED)
+    return Writeback.objects.filter(connection_id=link.pk).exclude(delivery__in=over).exists()
 
 
 def _opened(file: Path) -> int:

@@ -24,6 +24,7 @@ from chartbridge.pms.commands import (
 )
 from chartbridge.pms.connector import Connector, Finding, Searches
 from chartbridge.pms.errors import Conflict, PmsError, Refused, Unavailable, Uncertain
+from chartbridge.pms.fence import fenced
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Record, Stream
 from chartbridge.testing.rig import Rig
@@ -269,6 +270,14 @@ class SendsUndeclared(Honest):
         return replace(honest, commands=kept)
 
 
+class AsksNoFence(Honest):
+    """What it sends goes out, however late it has become."""
+
+    def write(self, command: Command) -> Receipt:
+        with fenced(lambda: True):
+            return super().write(command)
+
+
 class IgnoresConflict(Honest):
     """A status that somebody else moved meanwhile is overwritten."""
 
@@ -315,6 +324,7 @@ LIES: dict[type[Honest], str] = {
     LeaksInLog: "test_no_name_appears_in_any_message_repr_cursor_or_log",
     LeaksInCursor: "test_no_name_appears_in_any_message_repr_cursor_or_log",
     SendsUndeclared: "test_what_is_not_declared_never_reaches_the_vendor",
+    AsksNoFence: "test_what_may_not_go_out_any_more_is_unavailable_and_changes_nothing",
     IgnoresConflict: "test_a_status_that_moved_meanwhile_is_a_conflict",
     HidesInactive: "test_lists_have_unique_keys_and_keep_inactive_entries",
     DropsBadRows: "test_a_corrupt_row_is_named_and_the_rest_goes_on",

@@ -17,6 +17,7 @@ from chartbridge.pms.errors import (
     Unavailable,
     Uncertain,
 )
+from chartbridge.pms.fence import fenced
 from chartbridge.testing.claims import MARKED, MARKER, OTHER_MARKER, offered, status_move
 from chartbridge.testing.rig import Rig
 
@@ -147,6 +148,24 @@ class WritingContract:
             connector.write(command)
         assert rig.truth(MARKER) == []
         assert connector.landed(command) is None
+
+    @pytest.mark.parametrize("kind", MARKED)
+    def test_what_may_not_go_out_any_more_is_unavailable_and_changes_nothing(
+        self, rig: Rig, connector: Connector, kind: CommandKind
+    ) -> None:
+        command = offered(rig, connector, kind)
+        with fenced(lambda: False), pytest.raises(Unavailable):
+            connector.write(command)
+        assert rig.truth(MARKER) == []
+        connector.write(command)
+        assert len(rig.truth(MARKER)) == 1
+
+    def test_a_status_that_may_not_go_out_any_more_stays(self, rig: Rig, connector: Connector) -> None:
+        command = status_move(rig, connector, 1)
+        was = rig.status_of(command.appointment_key)
+        with fenced(lambda: False), pytest.raises(Unavailable):
+            connector.write(command)
+        assert rig.status_of(command.appointment_key) == was
 
     def test_one_call_is_one_attempt(self, rig: Rig, connector: Connector) -> None:
         command = offered(rig, connector, CommandKind.ADD_NOTE)

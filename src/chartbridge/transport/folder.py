@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain, Unreadable
 
 MAX_FILE = 64 * 1024 * 1024
@@ -64,11 +65,14 @@ class Folder:
         renaming = False
         try:
             _write(part, content)
+            fence.last_moment()
             renaming = True
             self._rename(part, final)
-        except OSError as error:
+        except (OSError, Unavailable) as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+            if isinstance(error, Unavailable):
+                raise
             raise _named(error, ability, renaming=renaming) from None
 
     def _rename(self, part: Path, final: Path) -> None:

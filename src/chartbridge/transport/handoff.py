@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
 
 _NAME = re.compile(r"[A-Z0-9-]{4,40}")
@@ -40,9 +41,15 @@ class HandOff:
             for path, data in ((file, content), (manifest, json.dumps(told, indent=1).encode() + b"\n")):
                 made.append(part := path.with_suffix(path.suffix + ".part"))
                 _write(part, data)
+            fence.last_moment()
             for part in made:
                 part.replace(part.with_suffix(""))
             _sync_folder(self._folder)
+        except Unavailable:  # it may not be laid down any more
+            for part in made:
+                with suppress(OSError):
+                    part.unlink()
+            raise
         except OSError as error:
             if self._same(manifest, told):
                 raise Uncertain(

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.addresses import web_address
 from chartbridge.transport.throttle import Throttle, unthrottled
@@ -202,7 +203,7 @@ class Http:
 
 
 class _Watch:
-    """Notices when the first byte of a request may have left."""
+    """Asks whether a request may still go out, and notices when its first byte may have left."""
 
     __slots__ = ("started",)
 
@@ -211,6 +212,7 @@ class _Watch:
 
     def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            fence.last_moment()
             self.started = True
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pyodbc
 
+from chartbridge.pms import fence
 from chartbridge.pms.errors import (
     Misconfigured,
     PmsError,
@@ -114,6 +115,7 @@ class Odbc:
             step = Transaction(link, self)
             try:
                 yield step
+                fence.last_moment()
                 step.committing = True
                 link.commit()
             except pyodbc.Error as error:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
 
 MOST_PRINTED = 8192
@@ -48,11 +49,12 @@ class Program:
             )
 
     def run(self, values: Mapping[str, str]) -> int:
-        """Run it and return its exit code.
+        """Run it, which writes, and return its exit code.
 
         Raises `Misconfigured` if there is no such program, `Unavailable` if it could not be started, `Uncertain` if
         it had to be ended.
         """
+        fence.last_moment()
         process = self._start(values, subprocess.DEVNULL)
         try:
             return process.wait(self._seconds)

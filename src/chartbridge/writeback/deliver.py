@@ -171,6 +171,11 @@ class Deliverer:
         turn.stopped = turn.stopped or not ours
         return ours
 
+    def _may_go_out(self, turn: _Turn) -> bool:
+        """Asked directly before the bytes of a write, in its thread: from memory only."""
+        late = self._clock.monotonic() - turn.leased_at >= leases.GO_OUT_WITHIN
+        return not late and self._one_hub.still_ours(turn.link.pk)
+
     def _begin(self, connection_id: int, budget_s: float) -> _Turn | None:
         link = Connection.objects.select_related("practice").filter(pk=connection_id).first()
         if link is None or not link.on or link.hold or link.rereading:
@@ -204,11 +209,11 @@ class Deliverer:
 
     def _exchange(self, turn: _Turn, *, claim: bool) -> list[Row]:
         """Keep the finished answers and claim what is next, in one durable step."""
-        now = self._clock.now()
+        began, now = self._clock.monotonic(), self._clock.now()
         claimed: list[Row] = []
         with deliveries.moving(turn.desk.practice_id, who=WHO, at=now) as moves:
             first = turn.leased_at == float("-inf")
-            if not self._renew(turn, now):
+            if not self._renew(turn, began, now):
                 turn.stopped, turn.elsewhere = True, first
                 claim = False
             elif first:
@@ -221,13 +226,13 @@ class Deliverer:
         self._step("claimed" if claimed else "kept")
         return claimed
 
-    def _renew(self, turn: _Turn, now: datetime) -> bool:
-        if self._clock.monotonic() - turn.leased_at < _RENEW_AFTER:
+    def _renew(self, turn: _Turn, began: float, now: datetime) -> bool:
+        if began - turn.leased_at < _RENEW_AFTER:
             return True
         hold = leases.take if turn.leased_at == float("-inf") else leases.renew
         held = hold(turn.desk.connection_id, self._holder, now)
         if held:
-            turn.leased_at = self._clock.monotonic()
+            turn.leased_at = began
         return held
 
     def _take_over(self, desk: Desk, moves: Moving, now: datetime) -> None:
@@ -286,6 +291,7 @@ class Deliverer:
             parallel=parallel,
             pool=self._pool,
             may_send=lambda: self._may_send(turn),
+            may_go_out=lambda: self._may_go_out(turn),
         )
         for row, answer in answers:
             self._step("answered")
