@@ -102,8 +102,9 @@ class OdbcRig(ABC):
         values, secrets = self.practice.permission()
         secrets["connection_string"] = self.practice.connection_string_over(self.line.port)
         values["document_program"] = importer.command(self.importer, self.kind_of_paper)
-        values |= {key: value for key, value in changes.items() if key not in secrets}
-        secrets |= {key: value for key, value in changes.items() if key in secrets}
+        for setting in self.connect_to(Settings(values={}, secrets={}), self.clock).manifest.settings:
+            if setting.name in changes:
+                (secrets if setting.secret else values)[setting.name] = changes[setting.name]
         return Settings(values=values, secrets=secrets)
 
     def connect(self) -> Connector:

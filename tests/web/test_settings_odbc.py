@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
@@ -72,3 +74,17 @@ def test_saving_brings_the_lists_and_shows_no_secret_again(desk: Client, entered
         )
     writeback = desk.get("/settings/writeback/").content.decode()
     assert LookupEntry.objects.filter(kind="note_types").first().name in writeback  # type: ignore[union-attr]
+
+
+def test_a_program_that_prints_the_string_is_kept_like_a_password(
+    desk: Client, entered: dict[str, str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "string"
+    kept.write_text(entered.pop("connection_string"))
+    program = f"cat {kept}"
+    page = desk.post(f"{PAGE}save/", {**entered, "connection_program": program, "write_licence": "on"})
+    assert "answers and is being read." in page.content.decode()
+    held = Connection.objects.get()
+    assert program not in str(held.values)
+    assert unseal(held.secrets)["connection_program"] == program
+    assert program not in desk.get(PAGE).content.decode()

@@ -37,10 +37,11 @@ def test_until_the_practice_says_that_it_holds_the_licence_everything_is_read_an
     rig = dentrix_rig
     connector = connect(rig.settings(write_licence=said), rig.clock)
     assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
-    for kind in (CommandKind.ADD_NOTE, CommandKind.SET_APPOINTMENT_STATUS):
+    for kind in connector.manifest.commands:
         with pytest.raises(Unauthorised, match="Write licence"):
             connector.write(rig.command(kind, MARKER))
     assert rig.writes_received() == 0
+    assert rig.truth(MARKER) == []
     said_of_it = [finding for finding in connector.examine() if finding.ability == "add_note"]
     assert [finding.ok for finding in said_of_it] == [None]
     assert "Henry Schein One" in said_of_it[0].fix
@@ -358,3 +359,25 @@ def test_a_visit_without_any_status_is_given_one(dentrix_rig: DentrixRig) -> Non
     wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
     rig.connect().write(wish)
     assert rig.status_of(visit) == wish.status_key
+
+
+def test_while_writing_is_off_documents_wait_in_the_folder_and_are_found_there_when_it_is_on(
+    dentrix_rig: DentrixRig, tmp_path: Path
+) -> None:
+    rig = dentrix_rig
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
+    off = connect(rig.settings(write_licence="false", handoff_folder=str(folder)), rig.clock)
+    assert off.write(command).handed_over
+    assert rig.truth(MARKER) == []
+    assert [finding for finding in off.examine() if finding.ability == "add_document"] == []
+    waiting = connect(rig.settings(handoff_folder=str(folder)), rig.clock).landed(command)
+    assert waiting is not None
+    assert waiting.handed_over
+    alone = connect(rig.settings(write_licence="false"), rig.clock)
+    assert any(
+        "Write licence" in finding.sentence
+        for finding in alone.examine()
+        if finding.ability == "add_document"
+    )

@@ -25,10 +25,11 @@ def test_without_an_authorisation_everything_is_read_and_nothing_is_sent(eagleso
     rig = eaglesoft_rig
     connector = connect(rig.settings(authorisation=""), rig.clock)
     assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
-    for kind in (CommandKind.ADD_NOTE, CommandKind.SET_APPOINTMENT_STATUS):
+    for kind in connector.manifest.commands:
         with pytest.raises(Unauthorised, match="Patterson"):
             connector.write(rig.command(kind, MARKER))
     assert rig.writes_received() == 0
+    assert rig.truth(MARKER) == []
     said = [finding for finding in connector.examine() if finding.ability == "add_note"]
     assert said[0].ok is None
     assert "Patterson" in said[0].sentence
@@ -230,3 +231,23 @@ def test_a_confirmation_that_could_not_be_seen_beside_an_arrival_is_refused_and_
     )
     assert row == [{"c": 0}]
     assert rig.practice.rows("SELECT * FROM appt_log") == []
+
+
+def test_while_writing_is_off_documents_wait_in_the_folder_and_are_found_there_when_it_is_on(
+    eaglesoft_rig: EaglesoftRig, tmp_path: Path
+) -> None:
+    rig = eaglesoft_rig
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
+    off = connect(rig.settings(authorisation="", handoff_folder=str(folder)), rig.clock)
+    assert off.write(command).handed_over
+    assert rig.truth(MARKER) == []
+    assert [finding for finding in off.examine() if finding.ability == "add_document"] == []
+    waiting = connect(rig.settings(handoff_folder=str(folder)), rig.clock).landed(command)
+    assert waiting is not None
+    assert waiting.handed_over
+    alone = connect(rig.settings(authorisation=""), rig.clock)
+    assert any(
+        "Patterson" in finding.sentence for finding in alone.examine() if finding.ability == "add_document"
+    )

@@ -1,7 +1,8 @@
 """Documents into a PMS that lets only its own programs put them: by such a program, or by a folder where they wait.
 
 Both vendors keep files in password-protected containers; none is made or opened here. The program ends with code 0 when
-the document is in, with 1 to 63 when it refused it and left nothing; anything else may have been taken.
+the document is in, with 1 to 63 when it refused it and left nothing; anything else may have been taken. It writes into
+the PMS, so it is run only where the practice has allowed writing; what lies in the folder a person imports.
 Must not be in it: reading the index for the mirror, a vendor's words.
 """
 
@@ -15,8 +16,8 @@ from pathlib import Path
 from chartbridge.connectors.by_odbc.cells import text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.settings import OdbcSettings
-from chartbridge.pms.commands import AddDocument, Receipt
-from chartbridge.pms.errors import Misconfigured, Refused, Uncertain
+from chartbridge.pms.commands import AddDocument, CommandKind, Receipt
+from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Uncertain
 from chartbridge.transport.handoff import HandOff
 from chartbridge.transport.program import Program
 
@@ -43,9 +44,13 @@ class Papers:
         self._settings, self._database, self._ways = settings, database, ways
 
     def add(self, command: AddDocument) -> Receipt:
-        """Have it imported, or lay it into the folder. Raises `Misconfigured` where there is neither."""
+        """Have it imported, or lay it into the folder.
+
+        Raises `Misconfigured` where there is neither, `Unauthorised` where there is only a program and writing is off.
+        """
+        by_program = self._by_program()
         self.patient_there(command.patient_key)
-        if self._settings.document_program:
+        if by_program:
             return self._imported(command)
         self._folder().put(
             command.marker,
@@ -72,8 +77,7 @@ class Papers:
                 text=text(found[0][2]),
                 seen=True,
             )
-        by_folder = self._settings.handoff_folder and not self._settings.document_program
-        if by_folder and self._folder().knows(command.marker, command.patient_key):
+        if self._settings.handoff_folder and self._folder().knows(command.marker, command.patient_key):
             return self._waiting(command)
         return None
 
@@ -86,10 +90,18 @@ class Papers:
 
     def check(self) -> None:
         """Raise what is wrong with the way that documents go, without handing one over."""
-        if self._settings.document_program:
+        if self._by_program():
             self._program()
         else:
             self._folder().check()
+
+    def _by_program(self) -> bool:
+        """Whether it goes through the program; else through the folder."""
+        if not self._settings.document_program:
+            return False
+        if not self._database.may_write and not self._settings.handoff_folder:
+            raise Unauthorised(self._database.vendor.off, ability=CommandKind.ADD_DOCUMENT.value)
+        return self._database.may_write
 
     def _imported(self, command: AddDocument) -> Receipt:
         program = self._program()

@@ -37,7 +37,7 @@ def parse(
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", owned_by):
         raise Misconfigured(f"The owner of the tables is a plain name, usually {owner}.", setting="owner")
     given = secrets.get("connection_string", "").strip()
-    program = values.get("connection_program", "").strip()
+    program = secrets.get("connection_program", "").strip()
     if not given and not program:
         raise Misconfigured(
             f"There is no connection string. Enter the one that {name} gives to this practice, or a program that "
