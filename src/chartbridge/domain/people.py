@@ -5,9 +5,9 @@ Must not be in it: a vendor's numbers or words, matching of phone numbers to peo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class PatientStatus(StrEnum):
@@ -23,9 +23,8 @@ class PatientStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Patient:
-    """A person in the PMS.
+class Patient(NamedTuple):
+    """A person in the PMS; made by name (a tuple, since 200,000 of them are made at a time).
 
     `key` is the PMS's own number as text: keys may exceed 2**53 and are never put through a float.
     Phones are as the PMS stores them. `status_raw` is the PMS's own value, kept also when understood.
@@ -34,9 +33,9 @@ class Patient:
     key: str
     last_name: str
     first_name: str
+    status: PatientStatus
     middle: str = ""
     preferred: str = ""
-    status: PatientStatus
     status_raw: str = ""
     birthdate: date | None = None
     mobile_phone: str = ""

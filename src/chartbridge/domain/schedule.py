@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class FlowStatus(StrEnum):
@@ -34,9 +35,8 @@ class BookingState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Appointment:
-    """A booked visit.
+class Appointment(NamedTuple):
+    """A booked visit; made by name (a tuple, since 100,000 of them are made at a time).
 
     `starts_local` is the wall time that the PMS shows, without zone: 01:30 of a DST night stays 01:30.
     `status_key` is the key of the PMS's appointment status (a lookup). Arrived, seated and dismissed

@@ -7,7 +7,7 @@ not yet seen in the PMS. Must not be in it: HTML, ORM calls, the rules of a colu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -211,7 +211,7 @@ class _Desk:
             if column not in (None, FlowStatus.EXPECTED, FlowStatus.LATE):
                 return Place(column=column)
             if column is FlowStatus.EXPECTED:
-                moved = replace(visit, status_key=wished.status_key)
+                moved = visit._replace(status_key=wished.status_key)
                 return column_of(moved, self.chosen, self.now_local)
         return column_of(visit, self.chosen, self.now_local, status_since=self.since.get(visit.key))
 

@@ -83,7 +83,7 @@ class GuessesStatus(Honest):
 
 def _guessed(record: Record) -> Record:
     if isinstance(record, Appointment) and record.state is BookingState.UNKNOWN:
-        return replace(record, state=BookingState.SCHEDULED)
+        return record._replace(state=BookingState.SCHEDULED)
     return record
 
 
