@@ -74,6 +74,8 @@ def test_a_first_read_shows_how_far_it_is(day: Day, desk: Client) -> None:
     html = desk.get("/health/").content.decode()
     assert "12,340 records so far" in html
     assert "<progress" in html
+    StreamState.objects.update(first_read_done_at=timezone.now(), pass_state="sweep")
+    assert "<progress" not in desk.get("/health/").content.decode(), "all has been read"
 
 
 def test_rows_that_could_not_be_understood_are_named(day: Day, desk: Client) -> None:

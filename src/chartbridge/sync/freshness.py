@@ -57,7 +57,7 @@ def _of(state: StreamState, now: datetime) -> StreamFreshness:
         last_success_at=state.last_success_at,
         last_change_at=state.last_change_at,
         late=state.on and _is_late(state, now),
-        reading_all=state.pass_state in ("first", "reading"),
+        reading_all=state.reads_all,
         pass_records=state.pass_records,
         error_code=state.error_code,
         error=state.error,

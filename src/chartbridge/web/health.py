@@ -77,7 +77,7 @@ class StreamHealth:
     @property
     def reading_all(self) -> bool:
         """Whether a full read is under way."""
-        return self.state.on and (bool(self.state.pass_state) or self.state.first_read_done_at is None)
+        return self.state.on and (self.state.reads_all or self.state.first_read_done_at is None)
 
     @property
     def has_more(self) -> bool:

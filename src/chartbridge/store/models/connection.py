@@ -93,6 +93,11 @@ class StreamState(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "stream"], name="one_state_per_stream")]
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether a full read is under way; no longer once all was read and only removing what is gone is left."""
+        return self.pass_state in ("first", "reading")
+
 
 class CallUse(models.Model):
     """How many calls of a connection's monthly budget were made in a month (`2026-11`, of UTC)."""

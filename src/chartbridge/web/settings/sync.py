@@ -59,7 +59,7 @@ class StreamRow:
     @property
     def under_way(self) -> bool:
         """Whether a full pass is running or a button's work has yet to begin."""
-        return bool(self.state.pass_state or self.state.wanted)
+        return self.state.reads_all or bool(self.state.wanted)
 
 
 @needs(Role.READ_ONLY)
