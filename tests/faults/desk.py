@@ -11,7 +11,10 @@ from typing import Any
 
 
 def main() -> None:
-    """Let some go; or go on after the brake and write again what vanished, and say how many that were."""
+    """Let some go; or send all of one reason again; or go on after the brake and write again what vanished.
+
+    The last two say how many that were.
+    """
     from chartbridge import bootstrap
 
     told: dict[str, Any] = json.load(sys.stdin)
@@ -22,6 +25,10 @@ def main() -> None:
     if "dismiss" in told:
         dismiss(told["practice_id"], told["dismiss"], "manager@example.com")
         json.dump({}, sys.stdout)
+        return
+    if "retry" in told:
+        again = retry_alike(told["practice_id"], told["retry"], "manager@example.com")
+        json.dump({"again": again}, sys.stdout)
         return
     went_on = resume_after_brake(told["connection_id"], "manager@example.com")
     again = retry_alike(told["practice_id"], "vanished", "manager@example.com")

@@ -40,6 +40,8 @@ STEPS = (
     "looks_kept",
 )
 """Before and after every durable write and every statement to the PMS, and between them."""
+MIGRATING = "migrating"
+"""Before each statement that changes a table of the store, and after each change as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +60,14 @@ def main() -> None:
     """Make the product mortal and run its command line. SIGUSR1 prints where its threads stand."""
     faulthandler.register(signal.SIGUSR1)
     wishes = Wishes(**json.loads(os.environ.get("FAULTS", "{}")))
-    assert not wishes.die_at or wishes.die_at in STEPS, wishes.die_at
+    assert wishes.die_at in ("", MIGRATING, *STEPS), wishes.die_at
     steps = _Steps(wishes)
     if wishes.synchronous:
         _sync_only(wishes.synchronous)
     _before_commits(steps)
     _before_and_after_writes(steps, wishes.deadly)
     _told_by_the_deliverer(steps)
+    _while_tables_change(steps)
     if wishes.quick != 1.0 or wishes.rash:
         _shorten_waits(wishes.quick, settles=not wishes.rash)
     from chartbridge.cli import main as product
@@ -153,6 +156,25 @@ def _told_by_the_deliverer(steps: _Steps) -> None:
         deliver.Deliverer.__init__ = init  # type: ignore[method-assign]
 
     _WHEN_READY.append(install)
+
+
+def _while_tables_change(steps: _Steps) -> None:
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+    from django.db.migrations.executor import MigrationExecutor
+
+    execute, apply = BaseDatabaseSchemaEditor.execute, MigrationExecutor.apply_migration
+
+    def executed(self: Any, *given: Any, **more: Any) -> Any:
+        steps(MIGRATING)
+        return execute(self, *given, **more)
+
+    def applied(self: Any, *given: Any, **more: Any) -> Any:
+        done = apply(self, *given, **more)
+        steps(MIGRATING)
+        return done
+
+    BaseDatabaseSchemaEditor.execute = executed
+    MigrationExecutor.apply_migration = applied
 
 
 def _shorten_waits(by: float, *, settles: bool) -> None:

@@ -296,6 +296,15 @@ class Lab:
         only = f" AND practice_id={office.practice_id}" if office else ""
         return int(self.rows(f"SELECT COUNT(*) FROM store_writeback WHERE taken_at IS NOT NULL{only}")[0][0])
 
+    def shows(self, office: Office, patient: str, preferred: str) -> bool:
+        """Whether the hub has read that a patient is called so."""
+        return bool(
+            self.rows(
+                "SELECT 1 FROM store_mirrorpatient"
+                f" WHERE connection_id={office.connection_id} AND key='{patient}' AND preferred='{preferred}'"
+            )
+        )
+
     def standing(self, where: str) -> int:
         """Count writebacks."""
         return int(self.rows(f"SELECT COUNT(*) FROM store_writeback WHERE {where}")[0][0])
@@ -380,13 +389,18 @@ def _new_database(mariadb: MariaDb) -> str:
 
 
 def await_that(
-    true: Callable[[], bool], seconds: float, what: str, *, tell: Callable[[], str] = lambda: ""
+    true: Callable[[], bool],
+    seconds: float,
+    what: str,
+    *,
+    tell: Callable[[], str] = lambda: "",
+    pause: float = 0.05,
 ) -> None:
     """Wait until it is true, generously: a machine may be slow."""
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, f"{what} did not come within {seconds:.0f} s. {tell()}"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def connect_value(database: str, sql: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from tests.faults.conftest import Told
 from tests.faults.lab import QUICK, Lab, Office, await_that
-from tests.faults.sizes import size
+from tests.faults.sizes import FULL, size
 from tests.servers.proxy import Does, Fault, Mix
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
@@ -67,30 +70,65 @@ def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(
     stuck, other = lab.offices
     assert stuck.sql is not None
     lab.await_quiet()
+    rounds = size(10, 100)
+    usual = [until_delivered(lab, other) for _ in range(rounds)]
     stuck.api.stall()
     stuck.sql.stall()
-    began = time.monotonic()
+    noticing = Noticing(lab, stuck)
     stuck.program.hand_in(10)
-    waits = []
-    for _ in range(size(10, 60)):
-        before, at = lab.taken(other), time.monotonic()
-        other.program.hand_in(1)
-        await_that(lambda n=before: lab.taken(other) > n, 30, "a delivery at the other practice")  # type: ignore[misc]
-        waits.append(time.monotonic() - at)
-    await_that(lambda: noticed(lab, stuck), 60, "noticing the line", tell=lambda: how_it_stands(lab, stuck))
-    after = time.monotonic() - began
+    waits = [until_delivered(lab, other) for _ in range(rounds)]
+    after = noticing.seconds()
     stuck.api.release()
     stuck.sql.release()
     verdict = lab.settle()
-    waits.sort()
     told(
         "one practice's lines half-open",
         verdict,
         noticed_within_s=round(after, 1),
-        others_median_s=round(waits[len(waits) // 2], 3),
-        others_longest_s=round(waits[-1], 3),
+        others_p99_s=round(p99(waits), 3),
+        usual_p99_s=round(p99(usual), 3),
+        others_longest_s=round(max(waits), 3),
     )
-    assert waits[len(waits) // 2] <= 2.0
+    assert after <= (30.0 if FULL else 90.0)
+    if FULL:
+        assert p99(waits) <= p99(usual) + 0.25
+    else:  # a busy machine: nobody waits for the stuck one, which would take many seconds
+        assert median(waits) <= 2 * median(usual) + 1.0
+
+
+class Noticing:
+    """Watches, beside whatever else is done, when the hub has noticed that a practice's PMS does not answer."""
+
+    def __init__(self, lab: Lab, office: Office) -> None:
+        self._lab, self._office, self._began, self._after = lab, office, time.monotonic(), 0.0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not noticed(self._lab, self._office):
+            if time.monotonic() - self._began > 120:
+                return
+            time.sleep(0.1)
+        self._after = time.monotonic() - self._began
+
+    def seconds(self) -> float:
+        """How long it took, once it was noticed."""
+        self._thread.join()
+        assert self._after, how_it_stands(self._lab, self._office)
+        return self._after
+
+
+def until_delivered(lab: Lab, office: Office) -> float:
+    """Hand one note in; seconds until the PMS has taken it."""
+    before, at = lab.taken(office), time.monotonic()
+    office.program.hand_in(1)
+    await_that(lambda: lab.taken(office) > before, 60, "a delivery", pause=0.01)
+    return time.monotonic() - at
+
+
+def p99(waits: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return sorted(waits)[int(len(waits) * 0.99) - 1]
 
 
 def how_it_stands(lab: Lab, office: Office) -> str:
@@ -102,6 +140,7 @@ def how_it_stands(lab: Lab, office: Office) -> str:
 
 
 def noticed(lab: Lab, office: Office) -> bool:
-    """Whether the hub knows that this practice's PMS does not answer: then it says so, and writes nothing there."""
-    of_it = f"connection_id={office.connection_id}"
-    return bool(lab.rows(f"SELECT 1 FROM store_streamstate WHERE {of_it} AND error_code='unavailable'"))
+    """Whether the hub knows that this PMS does not answer: reading says so, and a write is being looked for."""
+    reading = f"connection_id={office.connection_id} AND error_code='unavailable'"
+    writing = f"practice_id={office.practice_id} AND delivery='uncertain'"
+    return bool(lab.rows(f"SELECT 1 FROM store_streamstate WHERE {reading}") and lab.standing(writing))

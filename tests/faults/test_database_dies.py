@@ -7,9 +7,12 @@ import time
 
 import pytest
 
+from chartbridge.sandbox.open_dental.database import open_database
+from chartbridge.sandbox.open_dental.frontdesk import FrontDesk
+from chartbridge.sandbox.open_dental.schema import schema_of
 from tests.faults.conftest import Told
-from tests.faults.lab import Lab, await_that
-from tests.faults.sizes import size
+from tests.faults.lab import Lab, Office, await_that
+from tests.faults.sizes import FULL, size
 from tests.servers.mariadb import MariaDbProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
@@ -22,7 +25,7 @@ def test_a_database_killed_in_the_middle_of_writes_loses_and_doubles_nothing(
     chance = random.Random(21)
     kills = size(3, 12)
     resumed = []
-    for _ in range(kills):
+    for kill in range(kills):
         lab.hand_in(size(60, 250))
         time.sleep(chance.uniform(0.05, 0.8))
         durable_mariadb.kill()
@@ -30,12 +33,45 @@ def test_a_database_killed_in_the_middle_of_writes_loses_and_doubles_nothing(
         lab.hand_in(3)  # what comes in meanwhile is kept
         durable_mariadb.start()
         durable_mariadb.open_every_table()
-        answered, before = time.monotonic(), lab.taken()
-        await_that(lambda n=before: lab.taken() > n, 90, "the first delivery after the database came back")  # type: ignore[misc]
-        resumed.append(round(time.monotonic() - answered, 2))
+        resumed.append(round(until_all_go_on(lab, kill), 2))
     verdict = lab.settle(300)
     assert not verdict.reasons, "an outage is no reason to give up"
-    told("kill -9 of MariaDB in the middle of writes", verdict, kills=kills, resumed_s=resumed)
+    told(
+        "kill -9 of MariaDB in the middle of writes; how long until each practice is read and written again",
+        verdict,
+        kills=kills,
+        resumed_s=resumed,
+    )
+    limit = 5.0 if FULL else 45.0  # the suite shares a slow machine; `make faults` holds the promise
+    assert max(resumed) <= limit, resumed
+
+
+def until_all_go_on(lab: Lab, number: int) -> float:
+    """Seconds until at each practice something was delivered, and something read that the desk changed just now."""
+    answered = time.monotonic()
+    before = {office.practice_id: lab.taken(office) for office in lab.offices}
+    edited = {office.practice_id: edit_by_query(office, number) for office in lab.offices}
+
+    def all_go_on() -> bool:
+        return all(
+            lab.taken(office) > before[office.practice_id]
+            and lab.shows(office, edited[office.practice_id], f"P{number}")
+            for office in lab.offices
+        )
+
+    await_that(all_go_on, 90, "going on after the database came back", tell=lab.where_they_stand)
+    return time.monotonic() - answered
+
+
+def edit_by_query(office: Office, number: int) -> str:
+    """Change a patient as the program does, past the API service, which may still be finding its database again."""
+    patient = office.program.patients[number % len(office.program.patients)]
+    db = open_database(office.database, schema_of((24, 3, 10)))
+    try:
+        FrontDesk(db).edit_patient(int(patient), Preferred=f"P{number}")
+    finally:
+        db.close()
+    return patient
 
 
 @pytest.mark.fault("R2")

@@ -71,9 +71,5 @@ def shows_an_edit(lab: Lab, office: Office, number: int) -> float:
     began = time.monotonic()
     office.desk_edits(number)
     patient = office.program.patients[number % len(office.program.patients)]
-    preferred = (
-        "SELECT 1 FROM store_mirrorpatient"
-        f" WHERE connection_id={office.connection_id} AND key='{patient}' AND preferred='P{number}'"
-    )
-    await_that(lambda: bool(lab.rows(preferred)), 90, "reading after the clock was set")
+    await_that(lambda: lab.shows(office, patient, f"P{number}"), 90, "reading after the clock was set")
     return time.monotonic() - began

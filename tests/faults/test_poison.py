@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Told
-from tests.faults.lab import Lab, await_that
+from tests.faults.lab import Lab, Office, await_that
 from tests.faults.sizes import FULL, size
 from tests.servers.mariadb import MariaDbProcess
 
@@ -31,10 +31,10 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
     try:
         lab.start()
         notes, pause = size(200, 1000), 0.05
-        usual = _p99(lab, notes, pause)
+        usual, _ = _p99(lab, notes, pause)
         bad = lab.offices[chance.randrange(20)]
         bad.program.hand_in(1, text=f"{DEADLY}.")
-        poisoned = _p99(lab, notes, pause)
+        poisoned, starts = _p99(lab, notes, pause)
         verdict = lab.settle(300, at_desk={"crashed": 1})
         assert verdict.reasons == {"crashed": 1}
         ended = lab.rows(_RESTARTS)[0][0]
@@ -45,19 +45,37 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
             p99_s=poisoned,
             usual_p99_s=usual,
         )
-        # Meanwhile the hub ends and starts, as quickly as the machine lets it; `make faults` holds the promise.
-        assert poisoned <= (2 * max(usual, 1.0) if FULL else 60.0)
+        # In the short form two notes in two hundred may be those on whose way the hub ended: they wait for its starts.
+        assert poisoned <= 2 * usual + (0.0 if FULL else starts)
+        assert send_again_without_the_poison(lab, bad) == 1
     finally:
         lab.close()
 
 
-def _p99(lab: Lab, notes: int, pause: float) -> float:
-    """Hand notes in one by one, steadily; the 99th percentile from being kept to being read back, in seconds."""
+def send_again_without_the_poison(lab: Lab, bad: Office) -> int:
+    """A person presses the button once what was wrong is mended; how many are then in the chart that stood aside."""
+    lab.hub.stop()
+    lab.hub = lab.make_hub(deadly="")
+    lab.hub.start()
+    asked = {"practice_id": bad.practice_id, "retry": "crashed"}
+    assert lab.run("tests.faults.desk", asked)["again"] == 1
+    return lab.settle().in_chart
+
+
+def _p99(lab: Lab, notes: int, pause: float) -> tuple[float, float]:
+    """Hand notes in one by one, steadily; the 99th percentile from being kept to being read back, in seconds.
+
+    And how long the hub was not there meanwhile, from its ends to its next answers.
+    """
     after = lab.rows("SELECT COALESCE(MAX(id), 0) FROM store_writeback")[0][0]
+    away, ended = 0.0, 0.0
     for number in range(notes):
         began = time.monotonic()
         if lab.hub.ended() is not None:
+            ended = ended or began
             lab.launch()
+        elif ended and lab.hub.answers():
+            away, ended = away + began - ended, 0.0
         program = lab.offices[number % len(lab.offices)].program
         program.make(1)
         with program.client() as web:
@@ -67,7 +85,7 @@ def _p99(lab: Lab, notes: int, pause: float) -> float:
     lab.hand_in(0)
     lab.await_quiet(300)
     waits = [float(seconds) for (seconds,) in lab.rows(_WAITED.format(after=after))]
-    return round(waits[int(len(waits) * 0.99) - 1], 2)
+    return round(waits[int(len(waits) * 0.99) - 1], 2), away
 
 
 @pytest.mark.fault("R24")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -11,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Told
-from tests.faults.lab import Lab
+from tests.faults.hub_that_dies import MIGRATING
+from tests.faults.lab import Lab, await_that
 from tests.faults.old_folder import KEY, STATES, OldFolder, kept_folders
 from tests.faults.program import Program
+from tests.faults.sizes import size
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -31,7 +39,7 @@ def test_what_an_earlier_version_left_in_every_state_goes_on_and_nothing_is_lost
         skipped = lab.standing("delivery='skipped'")
         assert before >= STATES
         kills = kill_while_it_migrates(lab, chance)
-        lab.restart()
+        assert kills >= 3, "killed in the middle of changing the tables"
         fresh = 5
         lab.hand_in(fresh)  # under the token that the old version gave
         may = stand | {"not_allowed": skipped + fresh}  # e-mails of one practice
@@ -80,12 +88,91 @@ def _patients(database: str) -> list[str]:
 
 
 def kill_while_it_migrates(lab: Lab, chance: random.Random) -> int:
-    """Kill the hub a few times before it is ready: it changes its tables then."""
-    kills = 0
-    for _ in range(4):
-        lab.launch()
-        time.sleep(chance.uniform(0.3, 1.0))
+    """Kill the hub while it changes its tables, each time further on, until it has changed them all and runs."""
+    for kills in range(100):
+        lab.hub = lab.make_hub(die_at=MIGRATING, after=farther(kills, chance))
+        lab.hub.launch()
+        await_that(lambda: lab.hub.ended() is not None or lab.hub.answers(), 120, "an end or an answer")
         if lab.hub.ended() is None:
-            lab.hub.kill()
-            kills += 1
-    return kills
+            return kills
+        assert lab.hub.ended() == -signal.SIGKILL
+    raise AssertionError("it never came to the end of its changes")
+
+
+def farther(turn: int, chance: random.Random) -> int:
+    """After how many statements to die: the first, then ever farther."""
+    return turn * turn + chance.randrange(turn + 1)
+
+
+@pytest.mark.fault("R27")
+def test_many_rows_are_changed_in_time_and_go_on_after_every_kill(tmp_path: Path, told: Told) -> None:
+    """The oldest kept folder with a million rows more, in the tables that grow."""
+    chance, rows = random.Random(271), size(30_000, 1_000_000)
+    data, untouched = tmp_path / "hub", tmp_path / "untouched"
+    data.mkdir()
+    kept_folders()[0].unpack_store(data)
+    file = data / "chartbridge.sqlite3"
+    before = {table: grown(file, table, rows // len(GROW)) for table in GROW}
+    assert sum(before.values()) >= rows
+    shutil.copytree(data, untouched)
+    began = time.monotonic()
+    assert migrated(untouched) == 0
+    took = time.monotonic() - began
+    kills = 0
+    while migrated(data, die_at=MIGRATING, after=farther(kills, chance)) == -signal.SIGKILL:
+        kills += 1
+    assert {table: counted(file, table) for table in GROW} == before
+    assert counted(file, "pragma_integrity_check", "integrity_check='ok'") == 1
+    told(f"the tables of {rows} rows changed by this version", kills=kills, took_s=round(took, 1))
+    assert kills >= 3
+    assert took <= 60.0
+
+
+GROW = ("store_writeback", "store_activity", "store_statussighting", "store_mirrorappointment")
+
+
+def grown(file: Path, table: str, more: int) -> int:
+    """Put so many copies of its last row into a table, each with what must be its own; returns how many it holds."""
+    with closing(sqlite3.connect(file)) as store, store:
+        columns = [name for (name,) in store.execute(f"SELECT name FROM pragma_table_info('{table}')")]
+        own = {
+            "id": f"{10_000_000} + n",
+            "marker": "printf('CB-%08d', n)",
+            "idempotency_key": "'more ' || n",
+            "seen_key": "'more ' || n",
+            "key": "'more ' || n",
+        }
+        values = ", ".join(own.get(name, f'"{name}"') for name in columns)
+        names = ", ".join(f'"{name}"' for name in columns)
+        store.execute(
+            f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {more})"
+            f" INSERT INTO {table} ({names}) SELECT {values} FROM numbers,"
+            f" (SELECT * FROM {table} ORDER BY id DESC LIMIT 1)"
+        )
+    return counted(file, table)
+
+
+def counted(file: Path, table: str, where: str = "1") -> int:
+    with closing(sqlite3.connect(file)) as store:
+        ((count,),) = store.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}")
+    return int(count)
+
+
+def migrated(data: Path, **faults: object) -> int:
+    """`chartbridge migrate` on a data folder; returns how it ended."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.hub_that_dies", "migrate"],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "CHARTBRIDGE_DATA": str(data),
+            "CHARTBRIDGE_DATABASE_URL": "",
+            "CHARTBRIDGE_KEY": KEY,
+            "FAULTS": json.dumps(faults),
+        },
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
+    return done.returncode

@@ -136,6 +136,48 @@ def test_a_write_that_kills_the_process_each_time_is_set_aside_and_the_others_go
     office.check()
 
 
+def test_a_write_that_is_broken_off_each_time_is_set_aside_once_others_have_gone_through(
+    office: Office,
+) -> None:
+    poison = office.enqueue(patient="2")[0]
+
+    def break_off(command: Command) -> None:
+        if getattr(command, "marker", "") == poison.marker:
+            raise Uncertain("The answer was lost.")
+
+    office.pms.before = break_off
+    for n in range(20):
+        office.enqueue(patient=("1", "3")[n % 2])
+        if n % 5 == 4:
+            office.settle(minutes=3)
+    poison.refresh_from_db()
+    assert (poison.delivery, poison.reason_code) == (Delivery.PARKED, "always_lost")
+    assert poison.attempts == outcomes.MOST_LOST
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 20
+    office.pms.before = lambda _command: None
+    assert retry(office.practice.pk, [poison.pk], "mary@example.com", clock=office.clock) == 1
+    office.settle()
+    poison.refresh_from_db()
+    assert (poison.delivery, poison.seen) == (Delivery.TAKEN, Seen.SEEN)
+    office.check()
+
+
+def test_an_outage_that_breaks_everything_off_burns_nothing(office: Office) -> None:
+    for n in range(4):
+        office.enqueue(patient=str(1 + n % 3))
+
+    def break_off(_command: Command) -> None:
+        raise Uncertain("The answer was lost.")
+
+    office.pms.before = break_off
+    office.settle(minutes=60)
+    assert min(Writeback.objects.values_list("attempts", flat=True)) > outcomes.MOST_LOST
+    office.pms.before = lambda _command: None
+    office.settle(minutes=10)
+    assert set(Writeback.objects.values_list("delivery", "seen")) == {(Delivery.TAKEN, Seen.SEEN)}
+    office.check()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_deliverers_on_one_queue_never_write_twice(registered: None) -> None:
     office = open_office()

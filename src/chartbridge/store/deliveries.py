@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -239,13 +239,35 @@ def restarted(ids: Sequence[int]) -> set[int]:
     return set(events.values_list("writeback_id", flat=True))
 
 
-def restarts_alone(ids: Sequence[int]) -> dict[int, int]:
-    """Return how often the process ended while each of these was being sent, and of its connection nothing else."""
-    counts: dict[int, int] = defaultdict(int)
-    events = WritebackEvent.objects.filter(writeback_id__in=ids, move="restart")
-    for pk, detail in events.values_list("writeback_id", "detail"):
-        counts[pk] += bool(detail.get(ALONE))
-    return counts
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tries:
+    """What a writeback has behind it since a person last sent it: `ends` of the process while it, and of its
+    connection nothing else, was being sent; `absent`, how often its answer was lost and it was then provably not there; and `others`, how many writes of its
+    connection the PMS has taken since the first such time."""
+
+    ends: int = 0
+    absent: int = 0
+    since: datetime | None = None
+    others: int = 0
+
+
+def tries(connection_id: int, ids: Sequence[int]) -> dict[int, Tries]:
+    """Return what each of these writebacks of one connection has behind it; nothing for those that went out once."""
+    found: dict[int, Tries] = defaultdict(Tries)
+    events = WritebackEvent.objects.filter(writeback_id__in=ids, move__in=("restart", "absent", "retry", "look"))
+    for pk, move, at, detail in events.order_by("id").values_list("writeback_id", "move", "at", "detail"):
+        held = found[pk]
+        if move == "restart":
+            found[pk] = replace(held, ends=held.ends + bool(detail.get(ALONE)))
+        elif move == "absent":
+            found[pk] = replace(held, absent=held.absent + 1, since=held.since or at)
+        else:
+            found[pk] = Tries()
+    taken = Writeback.objects.filter(connection_id=connection_id)
+    return {
+        pk: replace(held, others=taken.filter(taken_at__gt=held.since).count()) if held.since else held
+        for pk, held in found.items()
+    }
 
 
 def content_of(activity_id: int) -> tuple[bytes, str]:

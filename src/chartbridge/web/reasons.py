@@ -182,6 +182,7 @@ REASONS: dict[str, Reason] = {
     "status_moved_on": Reason(title=_("The status has moved on"), again=_TRY),
     "uncertain": Reason(title=_("The answer was lost"), again=_ABSENT),
     "crashed": Reason(title=_("Set aside after a stop"), again=_LOOK),
+    "always_lost": Reason(title=_("Broken off each time"), again=_LOOK),
     "missing": Reason(title=_("Taken, but not to be found"), again=_LOOK),
     "gone_since": Reason(title=_("Gone from the chart"), again=_WRITE),
     "vanished": Reason(title=_("No longer in the chart"), again=_WRITE),

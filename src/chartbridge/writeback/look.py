@@ -16,7 +16,7 @@ from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
 from chartbridge.store import deliveries, ledger
 from chartbridge.store.database import writing
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import Change, Row, Tries
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery
 from chartbridge.writeback import outcomes
@@ -118,23 +118,24 @@ class Looker:
 
     def _keep(self, desk: Desk, rows: Sequence[Row], found: Sequence[Receipt | Exception | None]) -> None:
         now = self._clock.now()
-        restarts = deliveries.restarts_alone([row.id for row in rows if row.delivery == Delivery.UNCERTAIN])
+        unsure = [row.id for row in rows if row.delivery == Delivery.UNCERTAIN]
+        tries = deliveries.tries(desk.connection_id, unsure)
         with ledger.turn(desk.practice_id):
             changes: list[Change] = []
             for row, answer in zip(rows, found, strict=True):
-                follows = self._follows(row, desk, answer, now, restarts.get(row.id, 0))
+                follows = self._follows(row, desk, answer, now, tries.get(row.id, Tries()))
                 changes += follows
                 if not follows:
                     deliveries.look_again([row.id], next_look(row, now))
             deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
 
     def _follows(
-        self, row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, restarts: int
+        self, row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, tries: Tries
     ) -> tuple[Change, ...]:
         if isinstance(answer, Exception):
             return (not_understood(row, answer),)
         if row.delivery == Delivery.UNCERTAIN:
-            return after_look(row, desk, answer, now, restarts)
+            return after_look(row, desk, answer, now, tries)
         return after_read_back(row, desk, answer, now, self._lived.since(row.id))
 
     def _wait(self, desk: Desk, rows: Sequence[Row], error: PmsError) -> None:

@@ -65,7 +65,7 @@ _BY_SETTINGS = (
     "unknown_patient",
 )
 _WISHED = (Delivery.HELD, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.TAKEN)
-_MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "wrong_patient"}
+_MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "always_lost", "wrong_patient"}
 _UNWRITTEN = {"no_connection", "text_too_long"}
 _REOPENED, _WHOSE = "reopened", "who_is_this"
 _PIECE = 1000

@@ -26,7 +26,7 @@ from chartbridge.pms.errors import (
     Unreadable,
 )
 from chartbridge.pms.manifest import Repeat
-from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row, Tries
 from chartbridge.store.desk import EVERYTHING, Desk
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.rules import APPOINTMENT_STATUS
@@ -37,6 +37,8 @@ MISSING_AFTER = timedelta(seconds=120)
 MOST_RESTARTS = 3
 """What was being sent alone at so many ends of the process is taken for their cause. Whoever kills the process hits
 what happens to be on its way; what was sent when a batch was cut off goes alone from then on."""
+MOST_LOST = 8
+"""So often a write may be broken off and be absent, while as many others go through, until it is set aside."""
 IMPORTED = "imported"
 LOOK_FOR_IMPORT = timedelta(minutes=2)
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}
@@ -102,9 +104,9 @@ def after_first_look(
 
 
 def after_look(
-    row: Row, desk: Desk, found: Receipt | None, now: datetime, restarts: int
+    row: Row, desk: Desk, found: Receipt | None, now: datetime, tries: Tries
 ) -> tuple[Change, ...]:
-    """Return what follows from a look for an uncertain write."""
+    """Return what follows from a look for an uncertain write; `tries` are those before this one."""
     if found is not None and found.handed_over:
         return _taken(row, desk, found, now)
     if found is not None:
@@ -112,8 +114,11 @@ def after_look(
     claim = desk.claim(row.command)
     if claim is not None and claim.repeat is Repeat.NEVER:
         return (_parked(row, "uncertain", sentence("uncertain", pms=desk.pms)),)
-    if restarts >= MOST_RESTARTS:
+    if tries.ends >= MOST_RESTARTS:
         return (_parked(row, "crashed", sentence("crashed")),)
+    # An outage stops the others as well, and counts for nothing.
+    if tries.absent + 1 >= MOST_LOST and tries.others >= MOST_LOST:
+        return (_parked(row, "always_lost", sentence("always_lost", pms=desk.pms, times=tries.absent + 1)),)
     return (change(row, Event.ABSENT, fields={**CLEAR, "sending_at": None}),)
 
 

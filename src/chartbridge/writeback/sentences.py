@@ -54,6 +54,10 @@ SENTENCES: Final[dict[str, str]] = {
         "Chartbridge stopped three times while it sent this and nothing else, so it was set aside. It is not in the "
         "chart. Retry it, and report it if it happens again."
     ),
+    "always_lost": (
+        "{pms} broke off all {times} times that this was sent, while others went through. It is not in the chart. "
+        "It may be too large for {pms}: shorten it or make it smaller, or enter it by hand and dismiss this."
+    ),
     "conflict": "The appointment now shows “{current}” in {pms}. Choose whether to set “{wish}” anyway.",
     "wrong_patient": "{pms} shows this under another patient. Look at the chart before you do anything else.",
     "missing": "{pms} took this, but it can't be found in the chart. Look there; retry if it is not there.",
