@@ -214,7 +214,11 @@ def test_after_kills_of_the_hub_and_of_the_practice_all_settles_reconciliation_i
 
 MAY_STAND = {
     "text_too_long",  # the day's longest note, at a PMS that takes shorter ones
-    *("conflict", "status_moved_on", "too_late"),  # visits that the practice's own desk moved at the same time
+    *(
+        "conflict",
+        "status_moved_on",
+        "too_late",
+    ),  # visits that the practice's own desk moved at the same time
 }
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from chartbridge.domain.schedule import Appointment
 from chartbridge.pms.reading import Stream
+from chartbridge.store import ledger
 from chartbridge.store.models import Activity, Delivery, Seen, StreamState, Writeback
 from chartbridge.testing.steps import read_on
 from tests.api.conftest import Program, made
@@ -18,6 +23,7 @@ from tests.api.test_served import Line
 from tests.conftest import LiveHub
 from tests.connectors.open_dental.practices import mariadb_practice, myisam_rig
 from tests.connectors.open_dental.rig import OpenDentalRig
+from tests.faults.conftest import Told
 from tests.faults.sizes import size
 from tests.servers.mariadb import MariaDb
 from tests.sync.conftest import Office as ReadingOffice
@@ -130,29 +136,104 @@ def test_both_nights_of_the_clock_change_lose_nothing_and_show_times_as_the_pms_
         connector.close()
 
 
+MESSAGES = 5
+BETWEEN = st.lists(st.integers(0, MESSAGES - 1), max_size=6)
+"""Which of the messages come again somewhere."""
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[list[int]]:
+    """Five messages in any order, some of them several times, alone or several in one request."""
+    numbers = draw(st.permutations([*range(MESSAGES), *draw(BETWEEN)]))
+    requests: list[list[int]] = [[]]
+    for number in numbers:
+        if requests[-1] and draw(st.booleans()):
+            requests.append([])
+        requests[-1].append(number)
+    return requests
+
+
 @pytest.mark.fault("R20")
-def test_fifty_copies_of_one_request_at_once_make_one_activity(live_hub: LiveHub) -> None:
-    program: Program = made("Elm", "Zebediah")
-
-    def hand_in(_number: int) -> int:
-        return Line(live_hub, program).hand_in("the one key")
-
-    with ThreadPoolExecutor(50) as copies:
-        answers = list(copies.map(hand_in, range(50)))
-    assert sorted(set(answers)) in ([200, 201], [201]), answers
-    assert answers.count(201) == 1
-    assert Activity.objects.count() == 1
-    assert Writeback.objects.count() == 1
-
-
-@pytest.mark.fault("R20")
-def test_requests_out_of_order_and_replayed_end_the_same(live_hub: LiveHub) -> None:
+def test_messages_in_any_order_and_any_number_of_times_end_the_same(live_hub: LiveHub, told: Told) -> None:
     program: Program = made("Elm", "Zebediah")
     line = Line(live_hub, program)
-    for order in ([1, 2, 3], [3, 1, 2], [2, 2, 3, 1, 1]):
-        for number in order:
-            body = json.dumps(TEXT | {"body": f"No {number}."}).encode()
-            headers = {"Content-Type": "application/json", "Idempotency-Key": f"k{number}"}
-            assert line.call("POST", "/activities", body, **headers)[0] in (200, 201)
-    assert sorted(Activity.objects.values_list("body", flat=True)) == ["No 1.", "No 2.", "No 3."]
-    assert Writeback.objects.count() == 3
+    examples = 0
+
+    @settings(max_examples=size(40, 400), deadline=None, database=None, phases=[Phase.generate])
+    @given(requests=deliveries(), by_batch=st.booleans())
+    def play(requests: list[list[int]], by_batch: bool) -> None:
+        nonlocal examples
+        examples += 1
+        turn = str(examples)
+        for numbers in requests:
+            hand_in_messages(line, turn, numbers, by_batch=by_batch or len(numbers) > 1)
+        hand_in_messages(line, turn, list(range(MESSAGES)), by_batch=True, again=True)
+        refuse_other_content(line, turn)
+        kept = Activity.objects.filter(idempotency_key__startswith=f"{turn}.")
+        assert sorted(kept.values_list("idempotency_key", "body", "patient_key")) == [
+            (f"{turn}.{number}", f"No {number} of {turn}.", "1042") for number in range(MESSAGES)
+        ]
+        assert Writeback.objects.filter(activity__in=kept).count() == MESSAGES
+        assert {row.writebacks.count() for row in kept} == {1}
+
+    play()
+    (practice_id,) = set(Activity.objects.values_list("practice_id", flat=True))
+    assert ledger.verify(practice_id).whole
+    told(
+        "five messages in any order, several times, alone and in batches",
+        ops=MESSAGES * examples,
+        orders=examples,
+    )
+
+
+def message(turn: str, number: int) -> dict[str, object]:
+    return TEXT | {"body": f"No {number} of {turn}."}
+
+
+def hand_in_messages(
+    line: Line, turn: str, numbers: list[int], *, by_batch: bool, again: bool = False
+) -> None:
+    """Each is answered as new once, and from then on as the same again."""
+    if by_batch:
+        batch = [message(turn, number) | {"idempotency_key": f"{turn}.{number}"} for number in numbers]
+        answer = patiently(line, "/activities/batch", {"activities": batch})
+        statuses = {result["status"] for result in answer[1]["results"]}
+    else:
+        statuses = {patiently(line, "/activities", message(turn, n), key=f"{turn}.{n}")[0] for n in numbers}
+    assert statuses <= ({200} if again else {200, 201})
+
+
+def refuse_other_content(line: Line, turn: str) -> None:
+    """A key that comes with something else is a mistake of the program, and says so."""
+    assert patiently(line, "/activities", message(turn, 99), key=f"{turn}.0")[0] == 409
+
+
+def patiently(line: Line, path: str, body: object, *, key: str = "") -> tuple[int, Any]:
+    """One request, again where the hub asks to come later."""
+    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    while True:
+        answer = line.call("POST", path, json.dumps(body).encode(), **headers)
+        if answer[0] != 429:
+            return answer
+        time.sleep(0.5)
+
+
+@pytest.mark.fault("R20")
+@pytest.mark.parametrize("each", [1, 5], ids=["alone", "five in a batch"])
+def test_fifty_copies_of_one_request_at_once_make_one_activity_of_each(live_hub: LiveHub, each: int) -> None:
+    program: Program = made("Elm", "Zebediah")
+
+    def hand_in(_number: int) -> list[int]:
+        line = Line(live_hub, program)
+        if each == 1:
+            return [patiently(line, "/activities", message("one", 0), key="one.0")[0]]
+        batch = [message("one", n) | {"idempotency_key": f"one.{n}"} for n in range(each)]
+        answer = patiently(line, "/activities/batch", {"activities": batch})
+        return [result["status"] for result in answer[1]["results"]]
+
+    with ThreadPoolExecutor(50) as copies:
+        answers = [status for answered in copies.map(hand_in, range(50)) for status in answered]
+    assert set(answers) == {200, 201}, answers
+    assert answers.count(201) == each
+    assert Activity.objects.count() == each
+    assert Writeback.objects.count() == each
