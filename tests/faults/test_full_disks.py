@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.checker import interrupted_twice
+from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
 from tests.faults.disks import small_disk
 from tests.faults.lab import Lab, Process, await_that, connect_value
@@ -123,7 +123,7 @@ def test_what_the_disk_did_not_keep_is_not_acknowledged(tmp_path: Path, told: To
             lab.hub.kill()
             lab.restart()
         program.hand_in(0)
-        verdict = lab.settle(300, at_desk=interrupted_twice(deaths, len(lab.offices)))
+        verdict = lab.settle(300, at_desk=interrupted_often(deaths, len(lab.offices)))
         told("every fdatasync of the hub fails with EIO (strace), then kill -9", verdict, kills=deaths)
     finally:
         lab.close()

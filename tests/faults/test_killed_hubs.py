@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.checker import interrupted_twice
+from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
 from tests.faults.hub_that_dies import STEPS
 from tests.faults.lab import Lab, await_that
@@ -42,7 +42,7 @@ def test_a_hub_killed_at_each_step_in_turn_loses_and_doubles_nothing(lab: Lab, t
         assert lab.hub.ended() == -signal.SIGKILL, f"the step {step} was never reached"
     lab.restart()
     lab.hand_in(0)
-    verdict = lab.settle(at_desk=interrupted_twice(len(STEPS) + 1, len(lab.offices)))
+    verdict = lab.settle(at_desk=interrupted_often(len(STEPS) + 1, len(lab.offices)))
     told("kill -9 of the hub at each of its named steps", verdict, kills=len(STEPS))
 
 
@@ -55,7 +55,7 @@ def test_a_hub_killed_at_random_moments_under_load_loses_and_doubles_nothing(lab
         lab.hub.kill()
         lab.restart()
     lab.hand_in(0)
-    verdict = lab.settle(at_desk=interrupted_twice(kills, len(lab.offices)))
+    verdict = lab.settle(at_desk=interrupted_often(kills, len(lab.offices)))
     told("kill -9 of the hub at random moments under load", verdict, kills=kills)
 
 
@@ -73,7 +73,7 @@ def test_the_first_delivery_after_a_kill_comes_within_seven_seconds(lab: Lab, to
         await_that(lambda n=before: lab.taken() > n, 60, "the first delivery after the kill")  # type: ignore[misc]
         waits.append(round(time.time() - killed, 2))
         await_that(lab.hub.answers, 60, "the hub's answer")
-    verdict = lab.settle(at_desk=interrupted_twice(len(waits), len(lab.offices)))
+    verdict = lab.settle(at_desk=interrupted_often(len(waits), len(lab.offices)))
     told("from the kill to the first delivery", verdict, kills=len(waits), longest_s=max(waits), each_s=waits)
     limit = 7.0 if FULL else 40.0  # the suite shares a slow machine; `make faults` holds the promise
     assert max(waits) <= limit, waits

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.checker import interrupted_twice
+from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab
 from tests.faults.sizes import size
@@ -47,7 +47,7 @@ def test_hubs_on_one_postgresql_write_nothing_twice_while_some_are_killed(
                 lab.restart()
         lab.hand_in(size(40, 500))
         ends = kills + kills // 2
-        verdict = lab.settle(600, at_desk=interrupted_twice(ends, len(lab.offices)))
+        verdict = lab.settle(600, at_desk=interrupted_often(ends, len(lab.offices)))
         told(
             f"{1 + len(others)} hubs on one PostgreSQL, one after another killed",
             verdict,
@@ -76,7 +76,7 @@ def test_a_second_hub_on_the_same_folder_says_so_and_stops(lab: Lab, told: Told)
         lab.restart()  # the lock of a killed hub is no lock
         lab.hand_in(5)
     kills = size(1, 3)
-    verdict = lab.settle(at_desk=interrupted_twice(kills, len(lab.offices)))
+    verdict = lab.settle(at_desk=interrupted_often(kills, len(lab.offices)))
     told("a second hub on one SQLite folder; the lock of a killed hub", verdict, kills=kills)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.checker import interrupted_twice
+from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab
 from tests.faults.power import (
@@ -48,7 +48,7 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged_and_doubl
             put_back(lab.data, last_cut(record, before, chance))
             lab.restart()
         lab.hand_in(5)
-        verdict = lab.settle(300, at_desk=interrupted_twice(turns, len(lab.offices)))
+        verdict = lab.settle(300, at_desk=interrupted_often(turns, len(lab.offices)))
     finally:
         lab.close()
     told(

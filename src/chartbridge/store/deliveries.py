@@ -241,9 +241,12 @@ def restarted(ids: Sequence[int]) -> set[int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tries:
-    """What a writeback has behind it since a person last sent it: `ends` of the process while it, and of its
-    connection nothing else, was being sent; `absent`, how often its answer was lost and it was then provably not there; and `others`, how many writes of its
-    connection the PMS has taken since the first such time."""
+    """What a writeback has behind it since a person last sent it.
+
+    `ends` of the process while it was being sent, and of its connection nothing else; `absent`, how often its answer
+    was lost and it was then provably not there, `since` the first time; `others`, how many writes of its connection
+    the PMS has taken from then on.
+    """
 
     ends: int = 0
     absent: int = 0
@@ -254,7 +257,9 @@ class Tries:
 def tries(connection_id: int, ids: Sequence[int]) -> dict[int, Tries]:
     """Return what each of these writebacks of one connection has behind it; nothing for those that went out once."""
     found: dict[int, Tries] = defaultdict(Tries)
-    events = WritebackEvent.objects.filter(writeback_id__in=ids, move__in=("restart", "absent", "retry", "look"))
+    events = WritebackEvent.objects.filter(
+        writeback_id__in=ids, move__in=("restart", "absent", "retry", "look")
+    )
     for pk, move, at, detail in events.order_by("id").values_list("writeback_id", "move", "at", "detail"):
         held = found[pk]
         if move == "restart":
