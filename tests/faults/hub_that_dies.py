@@ -126,20 +126,33 @@ def _before_commits(steps: _Steps) -> None:
 
 
 def _before_and_after_writes(steps: _Steps, deadly: str) -> None:
-    def install() -> None:
-        from chartbridge.writeback import sending
+    class Mortal:
+        """A connector whose writes may end the process."""
 
-        plain = sending._write
+        def __init__(self, connector: Any) -> None:
+            self._connector = connector
 
-        def write(connector: Any, command: Any) -> Any:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connector, name)
+
+        def write(self, command: Any) -> Any:
             steps("pms.before_write")
             if deadly and deadly in getattr(command, "text", ""):
                 os._exit(137)
-            answer = plain(connector, command)
-            steps("pms.after_write")
-            return answer
+            try:
+                return self._connector.write(command)
+            finally:
+                steps("pms.after_write")
 
-        sending._write = write
+    def install() -> None:
+        from chartbridge.writeback import deliver
+
+        plain = deliver.send
+
+        def send(connector: Any, *given: Any, **more: Any) -> Any:
+            return plain(Mortal(connector), *given, **more)
+
+        deliver.send = send
 
     _WHEN_READY.append(install)
 

@@ -7,16 +7,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from chartbridge.sandbox.open_dental.database import open_database
+from chartbridge.sandbox.open_dental.frontdesk import FrontDesk
+from chartbridge.sandbox.open_dental.schema import schema_of
 from tests.faults.checker import Verdict, together
 from tests.faults.conftest import Told
-from tests.faults.lab import Lab, Process, await_that
-from tests.faults.sizes import size
+from tests.faults.lab import Lab, Office, Process, await_that, connect_value
+from tests.faults.sizes import FULL, size
 from tests.servers.process import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
@@ -186,29 +190,82 @@ def test_a_backup_taken_under_load_is_restored_elsewhere_and_doubles_nothing(
 def test_yesterdays_backup_of_the_pms_stops_everything_and_what_vanished_is_written_again_by_choice(
     lab: Lab, told: Told
 ) -> None:
-    office, count = lab.offices[0], size(20, 500)
+    """Whoever restored it works on before the hub is let in again: numbers of notes and of a patient come again."""
+    office, count = lab.offices[0], size(20, 1000)
+    assert office.sql is not None
     lab.settle()
     office.knob("back_up")
     before = lab.taken(office)
+    newcomer = str(office.knob("add_patient", last="Newcomer", first="Nora"))
+    known = (
+        f"SELECT 1 FROM store_mirrorpatient WHERE connection_id={office.connection_id} AND key='{newcomer}'"
+    )
+    await_that(lambda: bool(lab.rows(known)), 90, "reading the new patient")
+    office.program.hand_in(3, patients=[newcomer])
     office.program.hand_in(count)
     lab.settle()
     vanishes = lab.taken(office) - before
-    assert vanishes >= count
+    assert vanishes >= count + 3
+    records = records_of(lab, office, after=before)
+    for line in (office.api, office.sql):
+        line.cut()
     office.knob("restore_backup")
-    office.knob("add_patient", last="Foreign", first="Person")
+    foreign = foreign_notes(office, 100)
+    assert str(office.knob("add_patient", last="Foreign", first="Person")) == newcomer, (
+        "the number comes again"
+    )
+    assert records & foreign, "numbers of notes come again"
+    for line in (office.api, office.sql):
+        line.restore()
+    restored = time.monotonic()
     of_it = f"connection_id = {office.connection_id}"
     held = f"SELECT hold_code FROM store_connection WHERE id = {office.connection_id}"
-    await_that(lambda: lab.rows(held)[0][0] == "brake", 90, "the brake")
+    await_that(lambda: lab.rows(held)[0][0] == "brake", 120, "the brake")
+    braked = time.monotonic() - restored
     listed = f"SELECT COUNT(*) FROM store_writeback WHERE reason_code = 'vanished' AND {of_it}"
-    await_that(lambda: lab.rows(listed)[0][0] == vanishes, 60, "the list", tell=lab.where_they_stand)
+    await_that(
+        lambda: lab.rows(listed)[0][0] == vanishes, 60 + vanishes, "the list", tell=lab.where_they_stand
+    )
     other = lab.offices[1]
     other.program.hand_in(3)  # other practices go on
     chosen = {"connection_id": office.connection_id, "practice_id": office.practice_id}
-    assert lab.run("tests.faults.desk", chosen) == {"went_on": True, "again": vanishes}
+    desk = lab.run("tests.faults.desk", chosen)
+    assert desk["went_on"]
     await_that(lambda: lab.rows(listed)[0][0] == 0, 120, "the writing again", tell=lab.where_they_stand)
-    verdict = lab.settle()
-    told(
-        "the PMS restored from a backup; what vanished written again by choice",
-        verdict,
-        written_again=vanishes,
+    verdict = lab.settle(600, at_desk={"patient_changed": 3})
+    assert verdict.reasons == {"patient_changed": 3}, (
+        "nothing of the one goes to the other of the same number"
     )
+    in_foreign_chart = f"SELECT COUNT(*) FROM commlog WHERE PatNum={newcomer} AND Note LIKE '%CB-%'"
+    assert connect_value(office.database, in_foreign_chart) == "0"
+    kept = f"SELECT COUNT(*) FROM commlog WHERE Note='{FOREIGN}'"
+    assert connect_value(office.database, kept) == str(len(foreign))
+    told(
+        "the PMS restored from a backup, numbers given again; what vanished written again by choice",
+        verdict,
+        written_again=vanishes - 3,
+        noticed_after_s=round(braked, 1),
+    )
+    assert braked <= (35.0 if FULL else 90.0), "two looks of the default interval"
+
+
+FOREIGN = "Called about the bill."
+
+
+def foreign_notes(office: Office, count: int) -> set[str]:
+    """Let somebody write notes of their own; returns their numbers."""
+    db = open_database(office.database, schema_of((24, 3, 10)))
+    try:
+        desk, patients = FrontDesk(db), office.program.patients
+        return {f"commlog {desk.add_note(int(patients[n % len(patients)]), FOREIGN)}" for n in range(count)}
+    finally:
+        db.close()
+
+
+def records_of(lab: Lab, office: Office, *, after: int) -> set[str]:
+    """The PMS's numbers of what was written last."""
+    rows = lab.rows(
+        f"SELECT record FROM store_writeback WHERE practice_id={office.practice_id} AND record LIKE 'commlog %'"
+        f" ORDER BY id LIMIT -1 OFFSET {after}"
+    )
+    return {record for (record,) in rows}

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
+from chartbridge.connectors.open_dental import feed
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.open_dental.database import open_database
@@ -40,9 +42,10 @@ from tests.connectors.open_dental.practices import (
     myisam_rig,
 )
 from tests.connectors.open_dental.rig import OpenDentalRig
-from tests.faults.sizes import size
+from tests.faults.conftest import Told, told
+from tests.faults.sizes import FULL, size
 
-__all__ = ["database_rig", "mariadb_practice", "mariadb_sandbox", "myisam_rig"]
+__all__ = ["database_rig", "mariadb_practice", "mariadb_sandbox", "myisam_rig", "told"]
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(900)]
 READ = (Stream.LOOKUPS, Stream.PATIENTS, Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS)
 
@@ -228,36 +231,51 @@ def test_a_column_that_is_renamed_stops_what_reads_it_and_empties_nothing(hub: H
 
 @pytest.mark.fault("R13")
 def test_changes_that_are_committed_late_and_in_one_second_are_all_found(
-    database_rig: OpenDentalRig,
+    database_rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, told: Told
 ) -> None:
-    """Eight writers, each in a transaction that stays open for a while; read all the time."""
-    rig, changes = database_rig, size(25, 125)
-    visits = [rig.book() for _ in range(8)]
+    """Eight writers, each in a transaction that stays open for up to two seconds, and a ninth in one of two minutes.
+
+    Read all the time. In the short form the reader's window is as much shorter as the transactions are.
+    """
+    rig, changes = database_rig, size(25, 150)
+    hold, long_hold = (2.0, 120.0) if FULL else (0.6, 5.0)
+    if not FULL:
+        monkeypatch.setattr(feed, "OVERLAP", feed.OVERLAP / 20)
+    book = [rig.book() for _ in range(8)]
+    in_three_days = datetime.fromisoformat(rig.db.now()) + timedelta(
+        days=3
+    )  # no day's fingerprint tells of it
+    late = rig.knobs.book(rig.patient, f"{in_three_days:%Y-%m-%d} 09:00:00", Confirmed=19)
+    wanted = {visit: [20_000 + n for n in range(changes)] for visit in book} | {str(late): [30_000]}
+    holds = dict.fromkeys(book, hold) | {str(late): long_hold}
     connector = rig.connect()
     cursor = read_on(connector, Stream.APPOINTMENT_STATUS, None).cursor
-    wanted = {visit: [0, *(20_000 + n for n in range(changes))] for visit in visits}
     failures: list[BaseException] = []
 
     def write(visit: str) -> None:
         chance = random.Random(int(visit))
         db = open_database(rig.sandbox.db_url, rig.db.schema, engine=rig.db.engine)  # type: ignore[attr-defined]
         try:
-            for status in wanted[visit][1:]:
-                with db.transaction():
-                    FrontDesk(db).set_status(int(visit), status)
-                    time.sleep(chance.uniform(0, 0.1))
+            for status in wanted[visit]:
+                db._link.begin()  # type: ignore[attr-defined]
+                FrontDesk(db).set_status(int(visit), status)
+                time.sleep(holds[visit] if len(wanted[visit]) == 1 else chance.uniform(0, hold))
+                db._link.commit()  # type: ignore[attr-defined]
         except BaseException as error:
             failures.append(error)
         finally:
             db.close()
 
-    writers = [threading.Thread(target=write, args=(visit,)) for visit in visits]
+    writers = [threading.Thread(target=write, args=(visit,)) for visit in wanted]
     for each in writers:
         each.start()
-    seen: dict[str, set[int]] = {visit: set() for visit in visits}
+    seen: dict[str, set[int]] = {visit: set() for visit in wanted}
+    rows = 0
 
     def read() -> str:
+        nonlocal rows
         heard = read_on(connector, Stream.APPOINTMENT_STATUS, cursor)
+        rows += sum(page.rows_read for page in heard.pages)
         for record in heard.records:
             if record.key in seen:
                 seen[record.key].add(int(getattr(record, "status_key", 0)))
@@ -269,5 +287,13 @@ def test_changes_that_are_committed_late_and_in_one_second_are_all_found(
     cursor = read()
     connector.close()
     assert failures == []
-    lost = {visit: set(wanted[visit][1:]) - seen[visit] for visit in visits}
+    lost = {visit: set(numbers) - seen[visit] for visit, numbers in wanted.items()}
     assert not any(lost.values()), {visit: len(each) for visit, each in lost.items()}
+    total = sum(len(each) for each in wanted.values())
+    told(
+        f"changes in transactions of up to {hold} s, and one of {long_hold:.0f} s",
+        ops=total,
+        lost=0,
+        rows_a_change=round(rows / total, 1),
+    )
+    assert rows <= 12 * total

@@ -2,13 +2,17 @@
 
 The key tells of new rows; a window of the server's wall time tells of rows that became visible late, of random
 keys, and of keys out of order. What was read inside the window is remembered by key, so nothing is read twice.
+A number that is left out belongs to a transaction that is still open, or to one that was rolled back: it is looked
+for by its key for a quarter of an hour, so that what is committed long after it was written is found as well.
 Must not be in it: what the rows mean.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
+from itertools import islice
 
 from chartbridge.connectors.open_dental.codec import Texts, moment
 from chartbridge.connectors.open_dental.database import Database, ServerTime, as_text
@@ -16,27 +20,43 @@ from chartbridge.connectors.open_dental.database import Database, ServerTime, as
 OVERLAP = timedelta(seconds=30)
 KEY_OVERLAP = 200
 REMEMBERED = 2000
+GAP_LASTS = timedelta(minutes=15)
+MOST_GAPS = 200
+
+Gap = tuple[int, int]
+"""A key that is not there yet, and since when: seconds of the server's UTC."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedState:
-    """Where reading stands: the highest key, the begin of the window, the keys read inside it."""
+    """Where reading stands: the highest key, the begin of the window, the keys read inside it, those left out."""
 
     highest: str
     since: str
     seen: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
     def as_list(self) -> list[object]:
         """For a cursor."""
-        return [self.highest, self.since, ",".join(self.seen)]
+        told: list[object] = [self.highest, self.since, ",".join(self.seen)]
+        return [*told, ",".join(f"{key}@{since}" for key, since in self.gaps)] if self.gaps else told
 
     @staticmethod
     def of_list(value: object) -> FeedState:
         """Back from a cursor. Raises `ValueError`."""
-        if not isinstance(value, list) or len(value) != 3 or not all(isinstance(each, str) for each in value):
+        if (
+            not isinstance(value, list)
+            or len(value) not in (3, 4)
+            or not all(isinstance(each, str) for each in value)
+        ):
             raise ValueError("not a feed")
-        highest, since, seen = value
-        return FeedState(highest=highest, since=since, seen=tuple(seen.split(",")) if seen else ())
+        highest, since, seen, gaps = value if len(value) == 4 else [*value, ""]
+        return FeedState(
+            highest=highest,
+            since=since,
+            seen=tuple(seen.split(",")) if seen else (),
+            gaps=tuple(_gap(each) for each in gaps.split(",")) if gaps else (),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +84,13 @@ class Feed:
 
     def start(self, highest: str | None, now: ServerTime) -> FeedState:
         """The state of a reader that has everything up to this moment; the window's rows come once more."""
-        return FeedState(highest=highest or "0", since=self._since(highest or "0", now))
+        reached = highest or "0"
+        gaps: tuple[Gap, ...] = ()
+        if not self._db.random_keys and (newest := int(reached)):
+            after = max(0, newest - KEY_OVERLAP)
+            rows = self._db.rows(f"{self._name}_by_key", among=[str(k) for k in range(after + 1, newest + 1)])
+            gaps = _left_out(after, newest, rows, now)
+        return FeedState(highest=reached, since=self._since(reached, now), gaps=gaps)
 
     def initial_since(self, now: ServerTime) -> str:
         """The window to ask for before there is a state."""
@@ -77,6 +103,7 @@ class Feed:
             or int(count or 0) != len(state.seen)
             or self._behind(state, now)
             or self._passed(state, now)
+            or bool(self._filled(state, now))
         )
 
     def went_back(self, state: FeedState, highest: str | None) -> bool:
@@ -87,13 +114,19 @@ class Feed:
         """Read what is new."""
         if self._behind(state, now):  # the clock was set back, or the hour of a DST night repeats
             state = replace(state, since=self._since(state.highest, now))
-        rows: list[Texts] = []
+        rows: list[Texts] = list(self._filled(state, now))
+        state = replace(state, gaps=_still_open(state, rows, now))
         reached = highest or "0"
         if not self._db.random_keys and int(reached) > int(state.highest):
-            rows = list(self._db.rows(f"{self._name}_after", (state.highest,)))
-            if len(rows) >= 500:
-                last = rows[-1][0] or "0"
-                return FeedNews(rows=rows, state=self._kept(state, rows, last), more=True)
+            fresh = self._db.rows(f"{self._name}_after", (state.highest,))
+            full = len(fresh) >= 500
+            upto = (fresh[-1][0] or "0") if full else reached
+            left_out = _left_out(int(state.highest), int(upto), fresh, now)
+            state = replace(state, gaps=(*state.gaps, *left_out)[-MOST_GAPS:])
+            rows += fresh
+            if full:
+                rows.sort(key=self._order)
+                return FeedNews(rows=rows, state=self._kept(state, rows, upto), more=True)
         known = {*state.seen, *(row[0] or "" for row in rows)}
         # Keys and stamps of the window, and whole rows only of what came late. The window's limit is above what
         # is remembered and a page of each: where it is reached, there are late ones.
@@ -103,13 +136,23 @@ class Feed:
             rows += self._db.rows(f"{self._name}_by_key", among=late)
         rows.sort(key=self._order)
         if len(late) >= 500:
+            state = replace(state, gaps=_still_open(state, rows, now))
             return FeedNews(rows=rows, state=self._kept(state, rows, reached), more=True)
         known.update(late)
+        state = replace(state, gaps=_still_open(state, rows, now))
         since = self._since(reached, now)
         inside = {row[0] or "" for row in window if self._not_before(since, row[0], row[1])}
         return FeedNews(
-            rows=rows, state=FeedState(highest=reached, since=since, seen=tuple(sorted(known & inside)))
+            rows=rows,
+            state=FeedState(
+                highest=reached, since=since, seen=tuple(sorted(known & inside)), gaps=state.gaps
+            ),
         )
+
+    def _filled(self, state: FeedState, now: ServerTime) -> Sequence[Texts]:
+        """The rows that have come to be where numbers were left out."""
+        keys = [str(key) for key, _ in _still_open(state, (), now)]
+        return self._db.rows(f"{self._name}_by_key", among=keys) if keys else ()
 
     def _kept(self, state: FeedState, rows: list[Texts], highest: str) -> FeedState:
         """In the middle of many: remember what was read; where that is too much, move the window on."""
@@ -118,7 +161,7 @@ class Feed:
         if len(seen) > REMEMBERED:
             since = (rows[-1][self._stamp_at] if self.by_time() else rows[-1][0]) or since
             seen = {row[0] or "" for row in rows if self._inside(row, since)}
-        return FeedState(highest=highest, since=since, seen=tuple(sorted(seen)))
+        return FeedState(highest=highest, since=since, seen=tuple(sorted(seen)), gaps=state.gaps)
 
     def _order(self, row: Texts) -> tuple[str, int]:
         """As they were written: by key, or where keys are random by the stamp that no clock change turns back."""
@@ -143,3 +186,25 @@ class Feed:
             return False
         since = moment(state.since)
         return since is not None and now.local < since
+
+
+def _gap(text: str) -> Gap:
+    key, _, since = text.partition("@")
+    return int(key), int(since)
+
+
+def _left_out(after: int, upto: int, rows: Sequence[Texts], now: ServerTime) -> tuple[Gap, ...]:
+    """The numbers after one and up to another that none of these rows has; where there are many, the newest."""
+    there = {int(row[0] or 0) for row in rows}
+    if upto - after == len(there):
+        return ()
+    noticed = int(now.utc.replace(tzinfo=UTC).timestamp())
+    newest = (key for key in range(upto, after, -1) if key not in there)
+    return tuple((key, noticed) for key in sorted(islice(newest, MOST_GAPS)))
+
+
+def _still_open(state: FeedState, rows: Sequence[Texts], now: ServerTime) -> tuple[Gap, ...]:
+    """Those numbers that may still come to be."""
+    there = {int(row[0] or 0) for row in rows}
+    oldest = int((now.utc.replace(tzinfo=UTC) - GAP_LASTS).timestamp())
+    return tuple((key, since) for key, since in state.gaps if since >= oldest and key not in there)

@@ -40,7 +40,9 @@ from chartbridge.transport.sql import Rows
 
 BACK = timedelta(days=90)
 AHEAD = timedelta(days=548)  # 18 months
-STAMP_OVERLAP = timedelta(seconds=60)
+STAMP_OVERLAP = timedelta(
+    minutes=5
+)  # a transaction's stamps are as old as its statements when it is committed
 FINGERPRINT_SHARE = 250_000.0  # it may take one part in so many of the time
 _CRC = len(APPOINTMENT_FIELDS)
 _STAMP = APPOINTMENT_FIELDS.index("DateTStamp")
