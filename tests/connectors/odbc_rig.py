@@ -80,7 +80,7 @@ class OdbcRig(ABC):
         self.importer = folder / "importer.json"
         self._say_to_importer("")
         self._fault: Cut | None = None
-        self._armed = False
+        self._armed = self._lost = False
         self._writes = 0
         self.booked = 0
         self.patient = self.neighbour = ""
@@ -96,6 +96,15 @@ class OdbcRig(ABC):
 
     def close(self) -> None:
         self.line.cut()
+        if self._lost:
+            self.practice.create()
+
+    def lose(self, *columns: str) -> None:
+        """Be of a version that lacks these, as `table.column`."""
+        self._lost = True
+        for each in columns:
+            table, _, column = each.partition(".")
+            self.knobs.lose_column(table, column)
 
     def settings(self, **changes: str) -> Settings:
         """What would be entered on the PMS Connection page."""

@@ -44,6 +44,19 @@ def outside(statement: str) -> str:
     return _of_the_whole(tree)
 
 
+def columns(statement: str) -> set[str]:
+    """The columns that a statement asks for, as `table.column`."""
+    tree = sqlglot.parse_one(statement)
+    tables = {table.alias_or_name: table.name for table in tree.find_all(exp.Table)}
+    found = set()
+    for column in tree.find_all(exp.Column):
+        assert column.table or isinstance(tree, exp.Update), f"{column.name} has no alias"
+        found.add(f"{tables[column.table or next(iter(tables))]}.{column.name}")
+    if isinstance(tree, exp.Insert):
+        found |= {f"{tree.this.this.name}.{each.name}" for each in tree.this.expressions}
+    return found
+
+
 def _of_the_whole(tree: exp.Expression) -> str:
     if isinstance(tree, exp.Insert) and not isinstance(tree.this, exp.Schema):
         return "inserts without naming the columns"

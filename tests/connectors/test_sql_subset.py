@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connectors.sql_subset import outside
+from tests.connectors.sql_subset import columns, outside
 
 INSIDE = (
     "SELECT a.id, a.start_time, COALESCE(p.last_name, ?) AS last_name FROM PPM.appointment a"
@@ -46,3 +46,21 @@ def test_what_all_understand_is_inside(statement: str) -> None:
 @pytest.mark.parametrize("statement", OUTSIDE)
 def test_what_only_some_understand_is_outside(statement: str) -> None:
     assert outside(statement)
+
+
+def test_the_judge_names_the_columns_of_what_is_inside() -> None:
+    assert columns("INSERT INTO PPM.operatory_notes (patient_id, note) VALUES (?, ?)") == {
+        "operatory_notes.patient_id",
+        "operatory_notes.note",
+    }
+    assert columns("UPDATE admin.appt SET status = ? WHERE apptid = ? AND COALESCE(status, -1) = ?") == {
+        "appt.status",
+        "appt.apptid",
+    }
+    assert columns(
+        "SELECT a.id, COUNT(*) FROM PPM.a a INNER JOIN PPM.b c ON c.k = a.id WHERE c.z IS NULL"
+    ) == {
+        "a.id",
+        "b.k",
+        "b.z",
+    }

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyodbc
 
@@ -26,6 +27,7 @@ from chartbridge.pms.errors import (
     Unreadable,
 )
 
+T = TypeVar("T")
 Row = tuple[object, ...]
 Judge = Callable[[str, str], PmsError | None]
 """From SQLSTATE and the driver's text to what the vendor means by it, or None. Must not pass the text on."""
@@ -34,6 +36,7 @@ _READS = re.compile(r"\s*(SELECT|\{?\s*call)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\s*(SELECT|INSERT|UPDATE)\b", re.IGNORECASE)
 _NEVER = re.compile(r";|--|/\*", re.IGNORECASE)
 _LOST = ("08", "HYT", "57")
+_NOT_THERE = ("42S02", "42S22")
 BUSY_S = 5.0
 """Seconds to leave a busy database alone."""
 WHOLE_TEXT = 64 * 1024
@@ -91,16 +94,23 @@ class Odbc:
 
     def rows(self, statement: str, args: Sequence[object] = ()) -> list[Row]:
         """Run one read and return its rows. Repeated once on a new line when the kept one had broken."""
+        return self._asked(statement, args, _rows_of)
+
+    def types(self, statement: str) -> list[str]:
+        """Run one read and return what its columns are, as the driver tells it, e.g. `str(40)`; in their order."""
+        return self._asked(statement, (), _types_of)
+
+    def _asked(self, statement: str, args: Sequence[object], take: Callable[[pyodbc.Cursor], T]) -> T:
         if not _READS.match(statement) or _NEVER.search(statement):
             raise NotAllowedHere("only SELECT and calls of reading procedures go over this line")
         with self._reading.lock:
             kept = self._reading.link is not None
             try:
-                return self._read(statement, args)
+                return self._read(statement, args, take)
             except pyodbc.Error as error:
                 if kept and self._reading.link is None:
                     with self._named_errors():
-                        return self._read(statement, args)
+                        return self._read(statement, args, take)
                 raise self._named(error) from None
 
     @contextmanager
@@ -130,20 +140,25 @@ class Odbc:
             with line.lock:
                 line.drop()
 
-    def _read(self, statement: str, args: Sequence[object]) -> list[Row]:
+    def _read(self, statement: str, args: Sequence[object], take: Callable[[pyodbc.Cursor], T]) -> T:
         link = self._reading.link or self._open(self._reading, self._address.opening, autocommit=True)
         try:
             cursor = link.cursor()
             try:
-                return [tuple(row) for row in cursor.execute(statement, *args).fetchall()]
+                return take(cursor.execute(statement, *args))
             finally:
                 with suppress(pyodbc.Error):
                     cursor.close()
         except pyodbc.Error as error:
             # Vendors' drivers tell a line that is gone in ways of their own: one that says nothing known is not kept.
-            if _lost(error) or self._judge(state_of(error), str(error.args[-1])) is None:
+            if _lost(error) or not self._said(error):
                 self._reading.drop()
             raise
+
+    def _said(self, error: pyodbc.Error) -> bool:
+        """Whether it is the database's own word, and the line is sound."""
+        state = state_of(error)
+        return state.startswith(_NOT_THERE) or self._judge(state, str(error.args[-1])) is not None
 
     def _to_write(self) -> pyodbc.Connection:
         """Return a line that is known to be alive: an idle one that broke meanwhile is no lost write."""
@@ -271,6 +286,14 @@ class _Line:
 def state_of(error: pyodbc.Error) -> str:
     """The SQLSTATE of an error, or an empty text."""
     return str(error.args[0]) if len(error.args) > 1 else ""
+
+
+def _rows_of(cursor: pyodbc.Cursor) -> list[Row]:
+    return [tuple(row) for row in cursor.fetchall()]
+
+
+def _types_of(cursor: pyodbc.Cursor) -> list[str]:
+    return [f"{kind.__name__}({size})" for _name, kind, _shown, size, *_ in cursor.description]
 
 
 def _lost(error: pyodbc.Error) -> bool:

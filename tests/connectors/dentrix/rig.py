@@ -49,6 +49,19 @@ class DentrixRig(OdbcRig):
         super().close()
         self.practice.set_zone(None)
 
+    def lose(self, *columns: str) -> None:
+        """A view is made anew as an older version has it."""
+        super().lose(*(each for each in columns if not each.startswith("v_")))
+        for view in dict.fromkeys(each.partition(".")[0] for each in columns if each.startswith("v_")):
+            rows = self.practice.rows(
+                "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'admin'"
+                " AND table_name = %s",
+                (view,),
+            )
+            names = [str(row["name"]) for row in rows if f"{view}.{row['name']}" not in columns]
+            self.practice.run(f"RENAME TABLE {view} TO {view}_whole")
+            self.practice.run(f"CREATE VIEW {view} AS SELECT {', '.join(names)} FROM {view}_whole")
+
     def status_of(self, appointment_key: str) -> str:
         return str(
             self.practice.rows("SELECT status AS s FROM appt WHERE apptid = %s", (appointment_key,))[0]["s"]

@@ -20,6 +20,7 @@ from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorise
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.dentrix.rig import DentrixRig
+from tests.connectors.odbc_versions import VersionsContract
 
 MARKER = "CB-7K2QM9XD"
 
@@ -201,8 +202,7 @@ def test_a_version_without_stamps_still_finds_new_ones_and_says_what_it_lacks(
     dentrix_rig: DentrixRig,
 ) -> None:
     rig = dentrix_rig
-    _without(rig, "v_appt", "modified_time_stamp")
-    _without(rig, "v_patient", "modifiedtimestamp")
+    rig.lose("v_appt.modified_time_stamp", "v_patient.modifiedtimestamp")
     connector = rig.connect()
     visits = read_on(connector, Stream.APPOINTMENTS, None).cursor
     people = read_on(connector, Stream.PATIENTS, None).cursor
@@ -219,30 +219,28 @@ def test_a_version_without_stamps_still_finds_new_ones_and_says_what_it_lacks(
 
 def test_a_version_without_a_column_loses_that_ability_and_says_so(dentrix_rig: DentrixRig) -> None:
     rig = dentrix_rig
-    _without(rig, "v_provider", "inactive")
-    rig.knobs.lose_column("docattach", "attachtotype")
-    try:
-        connector = rig.connect()
-        assert {item.active for item in connector.lookups(LookupKind.PROVIDERS)} == {True}
-        with pytest.raises(Unreadable):
-            connector.read(Stream.DOCUMENTS, None)
-        assert connector.read(Stream.PATIENTS, None).cursor
-        said = [finding.sentence for finding in connector.examine() if finding.ok is False]
-        assert any("docattach.attachtotype" in sentence for sentence in said)
-    finally:
-        rig.practice.create()
+    rig.lose("v_provider.inactive", "docattach.attachtotype")
+    connector = rig.connect()
+    assert {item.active for item in connector.lookups(LookupKind.PROVIDERS)} == {True}
+    with pytest.raises(Unreadable):
+        connector.read(Stream.DOCUMENTS, None)
+    assert connector.read(Stream.PATIENTS, None).cursor
+    said = [finding.sentence for finding in connector.examine() if finding.ok is False]
+    assert any("docattach.attachtotype" in sentence for sentence in said)
 
 
-def _without(rig: DentrixRig, view: str, column: str) -> None:
-    """Make a view anew as an older version has it."""
-    rows = rig.practice.rows(
-        "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'admin'"
-        " AND table_name = %s AND column_name <> %s",
-        (view, column),
-    )
-    names = ", ".join(str(row["name"]) for row in rows)
-    rig.practice.run(f"RENAME TABLE {view} TO {view}_whole")
-    rig.practice.run(f"CREATE VIEW {view} AS SELECT {names} FROM {view}_whole")
+class TestOlderDentrix(VersionsContract):
+    lost_of_writing = {
+        "contact.refid": CommandKind.ADD_NOTE,
+        "appthist.lastflag": CommandKind.SET_APPOINTMENT_STATUS,
+        "docattach.attachtotype": CommandKind.ADD_DOCUMENT,
+    }
+    lost_list = ("v_operatory.op_title", LookupKind.OPERATORIES)
+    vanishing = ("document.createdate", frozenset({Stream.DOCUMENTS}))
+
+    @pytest.fixture
+    def rig(self, dentrix_rig: DentrixRig) -> DentrixRig:
+        return dentrix_rig
 
 
 def test_staff_is_listed_beside_providers(dentrix_rig: DentrixRig) -> None:

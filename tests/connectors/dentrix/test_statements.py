@@ -5,24 +5,14 @@ from __future__ import annotations
 import pytest
 
 from chartbridge.connectors.dentrix import dialect
-from chartbridge.connectors.dentrix.statements import ABILITIES, EITHER, NEEDED, STATEMENTS
+from chartbridge.connectors.dentrix.connector import CAN_STILL, VENDOR, manifest
 from chartbridge.pms.errors import PmsError, Refused, Unauthorised, Unavailable
 from chartbridge.sandbox.dentrix.tables import TABLES, VIEWS
-from tests.connectors.sql_subset import outside
-
-STAMPS = {name: names[0] for name, (_, names) in EITHER.items()}
+from tests.connectors.odbc_layout import StatementsContract
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_each_statement_is_understood_by_all(name: str) -> None:
-    assert outside(STATEMENTS[name].format(owner="admin", n="?, ?", **STAMPS)) == ""
-
-
-@pytest.mark.parametrize("tables", [NEEDED, *ABILITIES.values()])
-def test_what_is_needed_is_named_as_the_tables_name_it(tables: dict[str, tuple[str, ...]]) -> None:
-    for table, columns in tables.items():
-        made = {**TABLES, **VIEWS}[table] + " automodifiedtimestamp"
-        assert all(column in made for column in columns), table
+class TestDentrixStatements(StatementsContract):
+    vendor, manifest, words, tables = VENDOR, manifest(), CAN_STILL, {**TABLES, **VIEWS}
 
 
 def test_the_clock_is_asked_for_with_doubled_braces_and_a_table() -> None:

@@ -17,6 +17,7 @@ from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorise
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.eaglesoft.rig import EaglesoftRig
+from tests.connectors.odbc_versions import VersionsContract
 
 MARKER = "CB-7K2QM9XD"
 
@@ -47,18 +48,64 @@ def test_trying_whether_writing_is_let_through_leaves_nothing(eaglesoft_rig: Eag
 
 def test_a_version_without_a_column_loses_that_ability_and_says_so(eaglesoft_rig: EaglesoftRig) -> None:
     rig = eaglesoft_rig
-    rig.practice.create()
-    rig.knobs.lose_column("document", "document_group_id")
-    try:
-        connector = rig.connect()
-        with pytest.raises(Unreadable):
-            connector.read(Stream.DOCUMENTS, None)
-        assert connector.read(Stream.PATIENTS, None).cursor
-        assert any(
-            "document_group_id" in finding.sentence for finding in connector.examine() if finding.ok is False
+    rig.lose("document.ref_table", "chairs.chair_name")
+    connector = rig.connect()
+    with pytest.raises(Unreadable):
+        connector.read(Stream.DOCUMENTS, None)
+    assert connector.lookups(LookupKind.OPERATORIES) == []
+    assert connector.read(Stream.PATIENTS, None).cursor
+    said = [finding.sentence for finding in connector.examine() if finding.ok is False]
+    assert any("document.ref_table" in sentence for sentence in said)
+    assert any("Chairs are listed: no" in sentence for sentence in said)
+
+
+def test_a_version_without_groups_still_has_its_documents_read(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    rig.lose("document.document_group_id")
+    connector = rig.connect()
+    assert set(read_on(connector, Stream.DOCUMENTS, None).latest()) == rig.present(Stream.DOCUMENTS)
+    assert any(
+        "document_group_id" in finding.sentence for finding in connector.examine() if finding.ok is False
+    )
+
+
+def test_a_version_without_arrival_statuses_loses_them_and_nothing_else(eaglesoft_rig: EaglesoftRig) -> None:
+    rig = eaglesoft_rig
+    visit, other = rig.book(), rig.book()
+    rig.lose("appointment.arrival_status")
+    connector = rig.connect()
+    assert connector.identify().busy == ""
+    for stream in connector.manifest.streams.keys() - {Stream.LOOKUPS}:
+        assert set(read_on(connector, stream, None).latest()) == rig.present(stream)
+    assert not any(
+        item.key.startswith("arrival") for item in connector.lookups(LookupKind.APPOINTMENT_STATUSES)
+    )
+    connector.write(
+        SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
+    )
+    shown = read_on(connector, Stream.APPOINTMENT_STATUS, None).latest()[visit]
+    assert getattr(shown, "status_key", "") == "confirmation:1"
+    with pytest.raises(Unreadable, match=r"appointment\.arrival_status"):
+        connector.write(
+            SetAppointmentStatus(patient_key=rig.patient, appointment_key=other, status_key="arrival:4")
         )
-    finally:
-        rig.practice.create()
+    said = [finding.sentence for finding in connector.examine() if finding.ok is False]
+    assert any("walked out can be written: no, this version lacks" in sentence for sentence in said)
+
+
+class TestOlderEaglesoft(VersionsContract):
+    lost_of_writing = {
+        "operatory_notes.color": CommandKind.ADD_NOTE,
+        "appt_log.old_slot": CommandKind.SET_APPOINTMENT_STATUS,
+        "appointment.date_confirmed": CommandKind.SET_APPOINTMENT_STATUS,
+        "document.ref_table": CommandKind.ADD_DOCUMENT,
+    }
+    lost_list = ("document_group.description", LookupKind.DOCUMENT_TYPES)
+    vanishing = ("patient.email_address", frozenset({Stream.PATIENTS}))
+
+    @pytest.fixture
+    def rig(self, eaglesoft_rig: EaglesoftRig) -> EaglesoftRig:
+        return eaglesoft_rig
 
 
 def test_another_programs_database_is_said_to_be_one(eaglesoft_rig: EaglesoftRig) -> None:

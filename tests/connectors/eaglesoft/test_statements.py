@@ -5,21 +5,14 @@ from __future__ import annotations
 import pytest
 
 from chartbridge.connectors.eaglesoft import dialect
-from chartbridge.connectors.eaglesoft.statements import ABILITIES, NEEDED, STATEMENTS
+from chartbridge.connectors.eaglesoft.connector import CAN_STILL, VENDOR, manifest
 from chartbridge.pms.errors import PmsError, Refused, Unauthorised, Unavailable
 from chartbridge.sandbox.eaglesoft.tables import TABLES
-from tests.connectors.sql_subset import outside
+from tests.connectors.odbc_layout import StatementsContract
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_each_statement_is_understood_by_all(name: str) -> None:
-    assert outside(STATEMENTS[name].format(owner="PPM", n="?, ?")) == ""
-
-
-@pytest.mark.parametrize("tables", [NEEDED, *ABILITIES.values()])
-def test_what_is_needed_is_named_as_the_tables_name_it(tables: dict[str, tuple[str, ...]]) -> None:
-    for table, columns in tables.items():
-        assert all(column in TABLES[table] for column in columns), table
+class TestEaglesoftStatements(StatementsContract):
+    vendor, manifest, words, tables = VENDOR, manifest(), CAN_STILL, TABLES
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ class OdbcConnector:
             zone=str(timezone(offset)),
             highest={} if busy else parts.highest(),
             busy=busy,
+            reads={} if busy else database.reads(),
         )
 
     def examine(self) -> Sequence[Finding]:
@@ -118,15 +119,16 @@ class OdbcConnector:
 
     def lookups(self, kind: LookupKind) -> Sequence[LookupItem]:
         parts = self._open()
-        parts.database.missing()
-        return parts.lookups(kind)
+        parts.database.check(Stream.LOOKUPS)
+        return parts.lookups(kind) if parts.database.has(kind) else []
 
     def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
         parts = self._open()
-        parts.database.missing()
         reader = parts.reader(stream)
         if reader is None:
             raise Unreadable(f"{parts.database.name} has no such stream.", evidence=f"stream {stream}")
+        parts.database.missing()
+        parts.database.check(stream)
         try:
             return reader(cursor, thorough=thorough)
         except (Unreadable, Misconfigured):
@@ -148,10 +150,12 @@ class OdbcConnector:
         parts = self._open()
         match command:
             case AddNote():
+                parts.database.check(command.kind)
                 return parts.note_landed(command)
             case AddDocument():
                 return parts.papers.landed(command)
             case SetAppointmentStatus():
+                parts.database.check(command.kind)
                 return parts.status_landed(command)
         raise Unreadable(f"{parts.database.name} has no such record.", evidence="command")
 

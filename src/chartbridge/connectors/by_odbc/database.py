@@ -11,15 +11,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.by_odbc.cells import moment, text
+from chartbridge.connectors.by_odbc.layout import Layout, Types
 from chartbridge.connectors.by_odbc.settings import OdbcSettings
 from chartbridge.domain.clock import Clock
+from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.errors import Misconfigured, Unauthorised, Unavailable, Unreadable
+from chartbridge.pms.reading import Stream
 from chartbridge.transport.odbc import Judge, Odbc, OdbcAddress, Row, Transaction
 from chartbridge.transport.program import Program
 
 CLOCK_EVERY_S = 60.0
-Columns = Mapping[str, tuple[str, ...]]
-"""Table → its columns."""
+UPDATE_LASTS_S = 3600.0
+"""So long tables that every version has may be away: then it is no update, and what needs them is given up."""
+LOOK = "SELECT {columns} FROM {owner}.{table} t WHERE 1 = 0"
+"""Looks whether columns are there, and of which types they are; returns no row."""
+_TOLD_OF = frozenset([*Stream, *CommandKind])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,18 +46,16 @@ class Dialect:
 class Vendor:
     """A vendor's tables and statements.
 
-    `needed`: without these nothing can be read. `abilities`: what else each ability needs. `either`: a placeholder of
-    the statements → a table and the names that one of its columns goes by, of which the first that is there is taken.
-    `off` says why nothing is written until the practice has allowed it.
+    `basic`: tables that every version has. `part_of`: an ability that is neither a stream nor a command → the one that
+    it is a part of. `off` says why nothing is written until the practice has allowed it.
     """
 
     name: str
-    statements: Mapping[str, str]
-    needed: Columns
-    abilities: Mapping[str, Columns]
+    layout: Layout
+    basic: tuple[str, ...]
     dialect: Dialect
     off: str
-    either: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    part_of: Mapping[str, str] = field(default_factory=dict)
     version_args: tuple[object, ...] = ()
 
     @property
@@ -68,8 +72,11 @@ class Database:
         self._settings, self._clock = settings, clock
         self._odbc: Odbc | None = None
         self._looked_at = -1
+        self._types: Types = {}
+        self._told: dict[str, dict[str, str]] | None = None
         self._missing: dict[str, str] = {}
-        self._found: dict[str, str] = {}
+        self._filled: dict[str, object] | None = None
+        self._away_since: float | None = None
         self._shown = datetime.min  # noqa: DTZ901  a wall time without zone
         self._offset = timedelta()
         self._offset_at = float("-inf")
@@ -90,9 +97,10 @@ class Database:
 
     def text_of(self, name: str, count: int = 0) -> str:
         """A statement with its owner, the columns' names of this version, and placeholders."""
-        return self.vendor.statements[name].format(
-            owner=self._settings.owner, n=", ".join("?" * count), **self._found
-        )
+        if self._filled is None:
+            self.look()
+        places = {"owner": self._settings.owner, "n": ", ".join("?" * count), **(self._filled or {})}
+        return self.vendor.layout.statements[name].format_map(places)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -144,14 +152,22 @@ class Database:
 
     def version(self) -> str:
         """The program's version, or empty."""
-        found = self.rows("version", self.vendor.version_args)
+        found = self.rows("version", self.vendor.version_args) if self.has("version") else []
         return text(found[0][0]) if found else ""
 
     def check(self, ability: str) -> None:
-        """Raise `Unavailable` during an update, `Unreadable` where this version lacks what an ability needs."""
-        if why := self.missing().get(ability):
+        """Raise `Unreadable` where this version lacks what an ability needs, or where something has vanished of which
+        the core, which decides whether to go on without, has not been told yet; `Unavailable` during an update."""
+        self.look()
+        if vanished := self._vanished(self.vendor.part_of.get(ability, ability)):
             raise Unreadable(
-                f"This version of {self.name} lacks what is needed for this.", evidence=f"missing {why}"
+                f"{self.name}'s tables were changed; what was read before is no longer there: {', '.join(vanished)}.",
+                evidence=", ".join(vanished),
+            )
+        if why := self._missing.get(ability):
+            raise Unreadable(
+                f"This version of {self.name} lacks what is needed for this: {why}.",
+                evidence=f"missing {why}",
             )
 
     def has(self, ability: str) -> bool:
@@ -159,16 +175,25 @@ class Database:
         return ability not in self._missing
 
     def missing(self) -> dict[str, str]:
-        """Which abilities this version lacks and for want of what; looked up once a session.
+        """Which abilities and optional columns this version lacks and for want of what; asks for the clock as well.
 
         Raises `Misconfigured` where it is another program's database, `Unavailable` while it is being changed.
         """
-        odbc = self._open()
         self.ask_clock()  # a line that broke is made anew, and then is looked at anew
+        self.look()
+        return self._missing
+
+    def look(self) -> None:
+        """Look which columns there are, once a session. Raises as `missing` does."""
+        odbc = self._open()
         if self._looked_at != odbc.opened:
             self._look()
             self._looked_at = odbc.opened
-        return self._missing
+
+    def reads(self) -> dict[str, dict[str, str]]:
+        """What each stream and command is read from, as it was last looked at: the core is told of it."""
+        self._told = self._as_told()
+        return self._told
 
     def forget(self) -> None:
         """Look at the tables anew with the next statement: they may have been changed."""
@@ -182,46 +207,55 @@ class Database:
         self.forget()
 
     def _look(self) -> None:
-        vendor = self.vendor
-        lost = [table for table, columns in vendor.needed.items() if self._lacks(table, columns)]
-        if len(lost) == len(vendor.needed):
+        vendor, layout = self.vendor, self.vendor.layout
+        types = {
+            name: kind
+            for table, columns in layout.tables.items()
+            for name, kind in self._there(table, columns)
+        }
+        for table, words in layout.either.values():
+            types |= dict(each for word in words for each in self._there(table, [word]))
+        there = {name.partition(".")[0] for name in types}
+        if not there.intersection(vendor.basic):
             raise Misconfigured(
                 f"This database has none of {self.name}'s tables. Check the database's name in the connection string "
                 "and the owner of the tables.",
                 setting="connection_string",
             )
-        if lost:
-            raise Unavailable(vendor.busy)
-        missing = {
-            ability: why
-            for ability, tables in vendor.abilities.items()
-            for table, columns in tables.items()
-            if (why := self._lacks(table, columns))
-        }
-        for placeholder, (table, names) in vendor.either.items():
-            there = next((name for name in names if not self._lacks(table, [name])), "")
-            self._found[placeholder] = there
-            if not there:
-                missing[placeholder] = f"{table}.{names[0]}"
-        self._missing = missing
+        if there.issuperset(vendor.basic):
+            self._away_since = None
+        else:
+            now = self._clock.monotonic()
+            self._away_since = now if self._away_since is None else self._away_since
+            if now - self._away_since < UPDATE_LASTS_S:
+                raise Unavailable(vendor.busy)
+        self._types = types
+        self._missing, self._filled = layout.missing(types), layout.filled(types)
+        if self._told is None:
+            self._told = self._as_told()
 
-    def _lacks(self, table: str, columns: Sequence[str]) -> str:
-        """The first of the columns that is not there, or empty."""
+    def _there(self, table: str, columns: Sequence[str]) -> list[tuple[str, str]]:
+        """Those of the columns that are there, with their types."""
+        asked = ", ".join(f"t.{name}" for name in columns)
+        try:
+            types = self._open().types(LOOK.format(columns=asked, owner=self._settings.owner, table=table))
+        except (Misconfigured, Unauthorised, Unreadable):
+            if len(columns) == 1:
+                return []
+            return [each for name in columns for each in self._there(table, [name])]
+        return [(f"{table}.{name}", kind) for name, kind in zip(columns, types, strict=True)]
 
-        def there(names: Sequence[str]) -> bool:
-            asked = ", ".join(f"t.{name}" for name in names)
-            try:
-                self._open().rows(
-                    f"SELECT {asked} FROM {self._settings.owner}.{table} t WHERE t.{names[0]} IS NULL"
-                    f" AND t.{names[0]} IS NOT NULL"
-                )
-            except (Misconfigured, Unauthorised, Unreadable):
-                return False
-            return True
+    def _as_told(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for ability in self.vendor.layout.abilities:
+            whole = self.vendor.part_of.get(ability, ability)
+            if whole in _TOLD_OF:
+                found.setdefault(whole, {}).update(self.vendor.layout.columns(ability, self._types))
+        return found
 
-        if there(columns):
-            return ""
-        return next((f"{table}.{name}" for name in columns if not there([name])), table)
+    def _vanished(self, ability: str) -> list[str]:
+        told = (self._told or {}).get(ability, {})
+        return [name for name, kind in told.items() if kind and name not in self._types]
 
     def _open(self) -> Odbc:
         if self._odbc is None:

@@ -32,8 +32,8 @@ class _NothingIsKept(Exception):
 def examine(database: Database, papers: Papers, examined: Examined) -> list[Finding]:
     """All findings."""
     try:
-        version = database.version()
         missing = database.missing()
+        version = database.version()
     except PmsError as error:
         return [_failed("connection", error)]
     answers = f"{database.name} {version or 'of an unknown version'} answers: its database can be read."

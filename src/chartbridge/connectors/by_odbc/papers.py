@@ -49,6 +49,8 @@ class Papers:
         Raises `Misconfigured` where there is neither, `Unauthorised` where there is only a program and writing is off.
         """
         by_program = self._by_program()
+        if by_program:  # what can't be looked up afterwards is not begun
+            self._database.check(CommandKind.ADD_DOCUMENT)
         self.patient_there(command.patient_key)
         if by_program:
             return self._imported(command)
@@ -65,8 +67,10 @@ class Papers:
         return self._waiting(command)
 
     def landed(self, command: AddDocument) -> Receipt | None:
-        """In the index; else still in the folder; else nowhere."""
-        found = self._database.rows(
+        """In the index; else still in the folder; else nowhere, as far as this version has an index to look into."""
+        self._database.look()
+        indexed = self._database.has(CommandKind.ADD_DOCUMENT)
+        found = indexed and self._database.rows(
             "document_by_name",
             (*self._ways.index, self._ways.patient_of(command.patient_key), f"%{command.marker}%"),
         )
@@ -79,6 +83,7 @@ class Papers:
             )
         if self._settings.handoff_folder and self._folder().knows(command.marker, command.patient_key):
             return self._waiting(command)
+        self._database.check(CommandKind.ADD_DOCUMENT)
         return None
 
     def patient_there(self, key: str) -> None:
@@ -100,7 +105,7 @@ class Papers:
         if not self._settings.document_program:
             return False
         if not self._database.may_write and not self._settings.handoff_folder:
-            raise Unauthorised(self._database.vendor.off, ability=CommandKind.ADD_DOCUMENT.value)
+            raise Unauthorised(self._database.vendor.off, ability=CommandKind.ADD_DOCUMENT)
         return self._database.may_write
 
     def _imported(self, command: AddDocument) -> Receipt:

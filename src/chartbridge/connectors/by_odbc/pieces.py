@@ -27,7 +27,6 @@ class Table:
     highest: str
     make: Callable[[cells.Row], Record]
     extra: Sequence[object] = ()
-    ability: str = ""
 
 
 class PieceReader:
@@ -38,8 +37,6 @@ class PieceReader:
 
     def read(self, stored: str | None, *, thorough: bool) -> Page:
         """One page: everything by key; then what has come; thoroughly, everything again."""
-        if self._table.ability:
-            self._database.check(self._table.ability)
         cursor = parse(self._table.tag, stored)
         if cursor is None:
             return self._go_on(self.started(Cursor(top=self._highest(), at="0", first=True)))

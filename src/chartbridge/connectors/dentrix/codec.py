@@ -100,7 +100,7 @@ def document(row: Row) -> Document:
         key=key_of(row[0], "attachid"),
         patient_key=key_of(row[1], "attachtoentityid"),
         name=text(row[2]),
-        created_local=None if row[3] is None else moment(row[3], "createdate"),
+        created_local=moment(row[3], "createdate") if text(row[3]) else None,
         type_key=text(row[4]),
     )
 

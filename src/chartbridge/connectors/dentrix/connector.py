@@ -20,7 +20,7 @@ from chartbridge.connectors.dentrix import settings as entered
 from chartbridge.connectors.dentrix.dialect import DIALECT
 from chartbridge.connectors.dentrix.looking import Looker
 from chartbridge.connectors.dentrix.reading import DOCUMENTS, DentrixPatients, DentrixSchedule
-from chartbridge.connectors.dentrix.statements import ABILITIES, EITHER, NEEDED, STATEMENTS
+from chartbridge.connectors.dentrix.statements import BASIC, LAYOUT, PART_OF
 from chartbridge.connectors.dentrix.words import DATA_VERSION, NAME, PRACTICE, TO_PATIENT
 from chartbridge.connectors.dentrix.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
@@ -31,26 +31,48 @@ from chartbridge.pms.reading import Stream
 
 VENDOR = Vendor(
     name=NAME,
-    statements=STATEMENTS,
-    needed=NEEDED,
-    abilities=ABILITIES,
+    layout=LAYOUT,
+    basic=BASIC,
+    part_of=PART_OF,
     dialect=DIALECT,
-    either=EITHER,
     version_args=(DATA_VERSION,),
     off=f"Writing into {NAME} is off: Henry Schein One licenses it apart from reading. Once this practice holds the "
     "Write licence, say so on the PMS Connection page.",
 )
 CAN_STILL = {
-    "add_note": "Office Journal entries can be written",
-    "documents": "The index of documents can be read",
-    "set_appointment_status": "Appointment statuses can be set",
-    "deletions": "Deleted visits of other days are seen at once",
-    "inactive_providers": "Inactive providers are told apart",
-    "staff": "Staff is listed beside providers",
-    "operatories": "Operatories are listed",
+    "version": "Dentrix's version is known",
     "practice_name": "The practice's name is read",
+    "appointments": "Visits can be read",
     "visit_stamp": "Changed visits of other days are seen at once",
+    "deletions": "Deleted visits of other days are seen at once",
+    "appointment_status": "Statuses can be read",
+    "patients": "Patients can be read",
     "patient_stamp": "Changed patients are seen at once",
+    "documents": "The index of documents can be read",
+    "providers": "Providers are listed",
+    "staff": "Staff is listed beside providers",
+    "document_types": "Document types are listed",
+    "appointment_statuses": "The practice's own statuses are listed",
+    "operatories": "Operatories are listed",
+    "add_note": "Office Journal entries can be written",
+    "add_document": "Uploaded documents are found again",
+    "set_appointment_status": "Appointment statuses can be set",
+    "document.createdate": "Documents show their day",
+    "document.doctypeid": "Documents show their type",
+    "v_appt.operatory_id": "Visits show their operatory",
+    "v_appt.provider_id": "Visits show their provider",
+    "v_appt.reason": "Visits show their reason",
+    "v_patient.birth_date": "Patients show their birthdate",
+    "v_patient.email": "Patients show their e-mail address",
+    "v_patient.guar_id": "Who pays for a patient is known",
+    "v_patient.home_phone": "Patients show their home phone",
+    "v_patient.mi": "Patients show their middle initial",
+    "v_patient.mobile_phone": "Patients show their mobile phone",
+    "v_patient.preferred_name": "Patients show their preferred name",
+    "v_patient.pri_provider_id": "Patients show their provider",
+    "v_patient.privacy_flags": "Whether a patient wants text messages is known",
+    "v_patient.work_phone": "Patients show their work phone",
+    "v_provider.inactive": "Inactive providers are told apart",
 }
 """What a version that lacks something can't do, in words."""
 

@@ -18,8 +18,7 @@ def lookups(database: Database, kind: LookupKind) -> list[LookupItem]:
 
 def _providers(database: Database) -> list[LookupItem]:
     """Providers, and the staff under whose name an Office Journal entry may stand as well."""
-    knows_inactive = database.has("inactive_providers")
-    found = [(row, False) for row in database.rows("providers" if knows_inactive else "providers_all")]
+    found = [(row, False) for row in database.rows("providers")]
     if database.has("staff"):
         found += [(row, True) for row in database.rows("staff")]
     items: dict[str, LookupItem] = {}
@@ -32,15 +31,14 @@ def _providers(database: Database) -> list[LookupItem]:
             key=key,
             short=key,
             name=f"{text(row[1])} {text(row[2])}".strip() or key,
-            active=is_staff or not knows_inactive or not number(row[3], "inactive"),
+            active=is_staff or not number(row[3], "inactive"),
             meaning=frozenset({"staff"}) if is_staff else frozenset(),
             order=order,
         )
     return list(items.values())
 
 
-def _note_types(database: Database) -> list[LookupItem]:
-    database.check("add_note")
+def _note_types(_database: Database) -> list[LookupItem]:
     return [
         LookupItem(kind=LookupKind.NOTE_TYPES, key=str(value), name=name, order=value)
         for value, name in CONTACT_TYPES.items()
@@ -48,7 +46,6 @@ def _note_types(database: Database) -> list[LookupItem]:
 
 
 def _document_types(database: Database) -> list[LookupItem]:
-    database.check("documents")
     return _plain(LookupKind.DOCUMENT_TYPES, database, "document_types")
 
 
@@ -68,7 +65,7 @@ def _statuses(database: Database) -> list[LookupItem]:
 
 
 def _operatories(database: Database) -> list[LookupItem]:
-    return _plain(LookupKind.OPERATORIES, database, "operatories") if database.has("operatories") else []
+    return _plain(LookupKind.OPERATORIES, database, "operatories")
 
 
 def _plain(kind: LookupKind, database: Database, statement: str) -> list[LookupItem]:

@@ -30,7 +30,6 @@ DOCUMENTS = Table(
     highest="highest_document",
     make=codec.document,
     extra=(TO_PATIENT,),
-    ability="documents",
 )
 
 

@@ -1,25 +1,30 @@
 """Every statement that is sent to Dentrix's database, in the subset that all databases understand.
 
 A test parses each one. `{owner}` is the owner of the tables, `{n}` so many placeholders, `{visit_stamp}` and
-`{patient_stamp}` what this version calls the time of a change in its views.
+`{patient_stamp}` what this version calls the time of a change in its views; a column in braces is one that some
+versions lack.
 Must not be in it: a value, a statement that only one vendor understands (those are in `dialect`).
 """
 
 from __future__ import annotations
 
+from chartbridge.connectors.by_odbc.layout import Layout
+
 _VISIT = (
     "SELECT a.appointment_id, a.patient_id, a.appointment_date, a.start_hour, a.start_minute, a.length,"
-    " a.provider_id, a.operatory_id, a.status_id, a.reason, a.broken FROM {owner}.v_appt a"
+    " {a.provider_id}, {a.operatory_id}, a.status_id, {a.reason}, a.broken FROM {owner}.v_appt a"
 )
 _PERSON = (
-    "SELECT p.patient_id, p.last_name, p.first_name, p.mi, p.preferred_name, p.status, p.birth_date,"
-    " p.mobile_phone, p.home_phone, p.work_phone, p.email, p.guar_id, p.privacy_flags, p.pri_provider_id"
+    "SELECT p.patient_id, p.last_name, p.first_name, {p.mi}, {p.preferred_name}, p.status, {p.birth_date},"
+    " {p.mobile_phone}, {p.home_phone}, {p.work_phone}, {p.email}, {p.guar_id}, {p.privacy_flags},"
+    " {p.pri_provider_id}"
     " FROM {owner}.v_patient p"
 )
-_PAPER = (
-    "SELECT t.attachid, t.attachtoentityid, d.descript, d.createdate, d.doctypeid FROM {owner}.docattach t"
-    " INNER JOIN {owner}.document d ON d.docid = t.docid WHERE t.attachtotype = ?"
+_ATTACHED = (
+    " FROM {owner}.docattach t INNER JOIN {owner}.document d ON d.docid = t.docid WHERE t.attachtotype = ?"
 )
+_PAPER = "SELECT t.attachid, t.attachtoentityid, d.descript, {d.createdate}, {d.doctypeid}" + _ATTACHED
+_MARKED = "SELECT t.attachid, t.attachtoentityid, d.descript" + _ATTACHED
 _ENTRY = (
     "SELECT c.contactid, c.patid, n.notetext, c.contactdate, c.contacttime FROM {owner}.contact c"
     " INNER JOIN {owner}.fullnotes n ON n.noteid = c.contactid WHERE n.notetype = ?"
@@ -27,7 +32,7 @@ _ENTRY = (
 
 STATEMENTS: dict[str, str] = {
     "version": "SELECT o.optionvalue FROM {owner}.options o WHERE o.optionkey = ?",
-    "practice_name": "SELECT r.practicename FROM {owner}.rsc r WHERE r.rsctype = ?",
+    "practice_name": "SELECT w.practicename FROM {owner}.rsc w WHERE w.rsctype = ?",
     "highest_visit": "SELECT MAX(a.appointment_id) FROM {owner}.v_appt a",
     "highest_patient": "SELECT MAX(p.patient_id) FROM {owner}.v_patient p",
     "highest_entry": "SELECT MAX(c.contactid) FROM {owner}.contact c",
@@ -51,18 +56,16 @@ STATEMENTS: dict[str, str] = {
     " ORDER BY p.patient_id",
     # papers
     "documents": _PAPER + " AND t.attachid > ? AND t.attachid <= ? ORDER BY t.attachid",
-    "document_by_name": _PAPER + " AND t.attachtoentityid = ? AND d.descript LIKE ?",
-    "documents_carrying": _PAPER + " AND t.attachid >= ? AND t.attachid < ? AND d.descript LIKE ?",
+    "document_by_name": _MARKED + " AND t.attachtoentityid = ? AND d.descript LIKE ?",
+    "documents_carrying": _MARKED + " AND t.attachid >= ? AND t.attachid < ? AND d.descript LIKE ?",
     # lists
-    "providers": "SELECT r.provider_id, r.first_name, r.last_name, r.inactive FROM {owner}.v_provider r"
-    " ORDER BY r.provider_id",
-    "providers_all": "SELECT r.provider_id, r.first_name, r.last_name FROM {owner}.v_provider r"
+    "providers": "SELECT r.provider_id, r.first_name, r.last_name, {r.inactive} FROM {owner}.v_provider r"
     " ORDER BY r.provider_id",
     "staff": "SELECT s.staff_id, s.first_name, s.last_name FROM {owner}.v_staff s ORDER BY s.staff_id",
     "is_staff": "SELECT s.staff_id FROM {owner}.v_staff s WHERE s.staff_id = ?",
     "document_types": "SELECT g.dcdoctypeid, g.name FROM {owner}.doccat g ORDER BY g.dcdoctypeid",
-    "operatories": "SELECT o.op_id, o.op_title FROM {owner}.v_operatory o ORDER BY o.op_id",
-    "statuses": "SELECT s.defid, s.descript FROM {owner}.v_appt_status_codes s ORDER BY s.defid",
+    "operatories": "SELECT y.op_id, y.op_title FROM {owner}.v_operatory y ORDER BY y.op_id",
+    "statuses": "SELECT f.defid, f.descript FROM {owner}.v_appt_status_codes f ORDER BY f.defid",
     # writing
     "patient_there": "SELECT p.patient_id FROM {owner}.v_patient p WHERE p.patient_id = ?",
     "add_entry": "INSERT INTO {owner}.contact (contactdate, contacttime, patid, provid, title, contacttype, provtype,"
@@ -71,7 +74,7 @@ STATEMENTS: dict[str, str] = {
     "add_text": "INSERT INTO {owner}.fullnotes (notetype, noteid, notedate, notetext) VALUES (?, ?, ?, ?)",
     "entry_by_marker": _ENTRY + " AND c.patid = ? AND n.notetext LIKE ?",
     "entries_carrying": _ENTRY + " AND c.contactid >= ? AND c.contactid < ? AND n.notetext LIKE ?",
-    "visit_status": "SELECT a.status, a.patid FROM {owner}.appt a WHERE a.apptid = ?",
+    "visit_status": "SELECT v.status, v.patid FROM {owner}.appt v WHERE v.apptid = ?",
     "set_status": "UPDATE {owner}.appt SET status = ? WHERE apptid = ? AND COALESCE(status, -32768) = ?",
     "log_visit": "INSERT INTO {owner}.appthist (parentapptid, modifieddate, modifiedtime, userid, status, createflag,"
     " lastflag, deletedflag, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -79,47 +82,42 @@ STATEMENTS: dict[str, str] = {
     "may_write": "UPDATE {owner}.contact SET title = title WHERE contactid = ?",
 }
 
-NEEDED: dict[str, tuple[str, ...]] = {
-    "v_patient": (
-        "patient_id", "last_name", "first_name", "status", "mobile_phone", "home_phone", "birth_date", "guar_id",
+ASKS: dict[str, tuple[str, ...]] = {
+    "version": ("version",),
+    "practice_name": ("practice_name",),
+    "appointments": ("visits_of_day", "visits_by_key", "these_visits", "highest_visit"),
+    "visit_stamp": ("visits_changed",),
+    "deletions": ("visits_deleted", "highest_history"),
+    "appointment_status": ("visits_of_day", "these_visits", "highest_visit"),
+    "patients": ("patients_by_key", "these_patients", "highest_patient"),
+    "patient_stamp": ("patients_changed",),
+    "documents": ("documents", "highest_document"),
+    "providers": ("providers",),
+    "staff": ("staff", "is_staff"),
+    "note_types": (),
+    "document_types": ("document_types",),
+    "appointment_statuses": ("statuses",),
+    "operatories": ("operatories",),
+    "add_note": (
+        "patient_there", "add_entry", "entry_by_title", "add_text", "entry_by_marker", "entries_carrying",
+        "highest_entry", "may_write",
     ),
-    "v_appt": (
-        "appointment_id", "patient_id", "appointment_date", "start_hour", "start_minute", "length", "provider_id",
-        "operatory_id", "status_id", "reason", "broken",
-    ),
-    "v_appt_status_codes": ("defid", "descript"),
-    "v_provider": ("provider_id", "first_name", "last_name"),
-    "options": ("optionkey", "optionvalue"),
+    "add_document": ("patient_there", "document_by_name", "documents_carrying", "highest_document"),
+    "set_appointment_status": ("statuses", "visit_status", "set_status", "log_visit"),
 }  # fmt: skip
-"""Views, tables and columns without which nothing can be read."""
+"""The statements of each ability; a version that lacks a column of theirs loses that ability and says so."""
 
-ABILITIES: dict[str, dict[str, tuple[str, ...]]] = {
-    "add_note": {
-        "contact": (
-            "contactid", "contactdate", "contacttime", "patid", "provid", "title", "contacttype", "provtype",
-            "datatype", "refid",
-        ),
-        "fullnotes": ("notetype", "noteid", "notedate", "notetext"),
-    },
-    "documents": {
-        "docattach": ("attachid", "docid", "attachtotype", "attachtoentityid"),
-        "document": ("docid", "doctypeid", "descript", "createdate"),
-        "doccat": ("dcdoctypeid", "name"),
-    },
-    "set_appointment_status": {
-        "appt": ("apptid", "status", "patid"),
-        "appthist": (
-            "parentapptid", "modifieddate", "modifiedtime", "userid", "status", "createflag", "lastflag",
-            "deletedflag", "note",
-        ),
-    },
-    "deletions": {"appthist": ("apptid", "parentapptid", "deletedflag", "automodifiedtimestamp")},
-    "inactive_providers": {"v_provider": ("inactive",)},
-    "staff": {"v_staff": ("staff_id", "first_name", "last_name")},
-    "operatories": {"v_operatory": ("op_id", "op_title")},
-    "practice_name": {"rsc": ("rsctype", "practicename")},
-}  # fmt: skip
-"""What else each ability needs; a version that lacks it loses that ability and says so."""
+PART_OF = {
+    "visit_stamp": "appointments",
+    "deletions": "appointments",
+    "patient_stamp": "patients",
+    **dict.fromkeys(
+        ("providers", "staff", "note_types", "document_types", "appointment_statuses", "operatories"),
+        "lookups",
+    ),
+}
+BASIC = ("v_patient", "v_appt", "v_provider", "options")
+"""Tables and views that every version has."""
 
 _STAMPS = ("automodifiedtimestamp", "modified_time_stamp", "modifiedtimestamp")
 EITHER: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -127,3 +125,5 @@ EITHER: dict[str, tuple[str, tuple[str, ...]]] = {
     "patient_stamp": ("v_patient", _STAMPS),
 }
 """The time of a change goes by one of these names, which differ between views and versions."""
+
+LAYOUT = Layout(STATEMENTS, ASKS, EITHER)

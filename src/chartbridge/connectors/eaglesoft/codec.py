@@ -117,6 +117,6 @@ def document(row: Row) -> Document:
         key=key_of(row[0], "document_id"),
         patient_key=key_of(row[1], "ref_id"),
         name=text(row[2]),
-        type_key=text(row[4]) if len(row) > 4 else "",
-        created_local=None if row[3] is None else moment(row[3], "document_creation_date"),
+        type_key=text(row[4]),
+        created_local=moment(row[3], "document_creation_date") if text(row[3]) else None,
     )

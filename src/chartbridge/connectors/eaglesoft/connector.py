@@ -21,7 +21,7 @@ from chartbridge.connectors.eaglesoft import settings as entered
 from chartbridge.connectors.eaglesoft.dialect import DIALECT
 from chartbridge.connectors.eaglesoft.looking import Looker
 from chartbridge.connectors.eaglesoft.reading_people import PatientReader
-from chartbridge.connectors.eaglesoft.statements import ABILITIES, NEEDED, STATEMENTS
+from chartbridge.connectors.eaglesoft.statements import BASIC, LAYOUT, PART_OF
 from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS, TAG
 from chartbridge.connectors.eaglesoft.writing import Writer
 from chartbridge.domain.charts import LookupItem, LookupKind
@@ -32,9 +32,9 @@ from chartbridge.pms.reading import Stream
 
 VENDOR = Vendor(
     name=NAME,
-    statements=STATEMENTS,
-    needed=NEEDED,
-    abilities=ABILITIES,
+    layout=LAYOUT,
+    basic=BASIC,
+    part_of=PART_OF,
     dialect=DIALECT,
     off=f"Writing into {NAME} is off: its database takes writes only from programs that Patterson has authorised for "
     "this practice. Enter that authorisation on the PMS Connection page.",
@@ -45,15 +45,44 @@ DOCUMENTS = Table(
     highest="highest_document",
     make=codec.document,
     extra=(PATIENTS_PAPERS,),
-    ability="documents",
 )
 VISITS = Visits(tag=TAG, appointment=codec.appointment, status_seen=codec.status_seen, counts=codec.counts)
 WAYS = Ways(program="Patterson's own importer", kind="group", index=(PATIENTS_PAPERS,))
 _HIGHEST = {
-    "appointment": ("highest_visit", ""),
+    "appointment": ("highest_visit", "appointments"),
     "operatory_notes": ("highest_note", "add_note"),
     "document": ("highest_document", "documents"),
 }
+CAN_STILL = {
+    "version": "Eaglesoft's version is known",
+    "appointments": "Visits can be read",
+    "appointment_status": "Statuses can be read",
+    "patients": "Patients can be read",
+    "documents": "The index of documents can be read",
+    "providers": "Providers and staff are listed",
+    "note_types": "Note types are listed",
+    "document_types": "SmartDoc groups are listed",
+    "operatories": "Chairs are listed",
+    "add_note": "Notes can be written",
+    "add_document": "Imported documents are found again",
+    "set_appointment_status": "Confirmations can be written",
+    "arrivals": "Arrival statuses are listed, and walked out can be written",
+    "appointment.arrival_status": "Visits show an arrival status",
+    "appointment.description": "Visits show their reason",
+    "document.document_creation_date": "Documents show their day",
+    "document.document_group_id": "Documents show their group",
+    "patient.birth_date": "Patients show their birthdate",
+    "patient.cell_phone": "Patients show their mobile phone",
+    "patient.email_address": "Patients show their e-mail address",
+    "patient.home_phone": "Patients show their home phone",
+    "patient.middle_initial": "Patients show their middle initial",
+    "patient.preferred_name": "Patients show their preferred name",
+    "patient.receives_sms": "Whether a patient wants text messages is known",
+    "patient.responsible_party": "Who pays for a patient is known",
+    "patient.work_phone": "Patients show their work phone",
+    "provider.position_id": "Staff is told apart from providers",
+}
+"""What a version that lacks something can't do, in words."""
 
 
 @cache
@@ -73,11 +102,7 @@ class Eaglesoft:
         self.note_landed, self.status_landed = looker.note, looker.status
         self.places = looker.places
         self.examined = Examined(
-            abilities={
-                "add_note": "Notes can be written",
-                "documents": "The index of documents can be read",
-                "set_appointment_status": "Appointment statuses can be set",
-            },
+            abilities=CAN_STILL,
             lookups=self.lookups,
             off=f"Writing is off: Patterson's authorisation for this practice is not entered. {NAME} is read.",
             how_to_write="Ask Patterson to authorise this practice, then enter the statement that you get.",

@@ -46,7 +46,6 @@ def _providers(database: Database) -> list[LookupItem]:
 
 
 def _note_types(database: Database) -> list[LookupItem]:
-    database.check("add_note")
     return [
         LookupItem(
             kind=LookupKind.NOTE_TYPES,
@@ -60,7 +59,6 @@ def _note_types(database: Database) -> list[LookupItem]:
 
 
 def _document_types(database: Database) -> list[LookupItem]:
-    database.check("documents")
     return [
         LookupItem(kind=LookupKind.DOCUMENT_TYPES, key=text(key), name=text(name) or text(key), order=order)
         for order, (key, name) in enumerate(database.rows("document_groups"))
@@ -74,6 +72,8 @@ def _statuses(database: Database) -> list[LookupItem]:
         LookupItem(kind=kind, key=f"confirmation:{value}", name=name, meaning=meaning, order=value)
         for value, (name, meaning) in CONFIRMATIONS.items()
     ]
+    if not database.has("arrivals"):
+        return items
     items.append(
         LookupItem(
             kind=kind,

@@ -1,31 +1,36 @@
 """Every statement that is sent to Eaglesoft's database, in the subset that all databases understand.
 
-A test parses each one. `{owner}` is the owner of the tables, `{n}` so many placeholders.
-Must not be in it: a value, a statement
-that only one vendor understands (those are in `dialect`).
+A test parses each one. `{owner}` is the owner of the tables, `{n}` so many placeholders; a column in braces is one that
+some versions lack. Must not be in it: a value, a statement that only one vendor understands (those are in `dialect`).
 """
 
 from __future__ import annotations
 
+from chartbridge.connectors.by_odbc.layout import Layout
+
 _VISIT = (
     "SELECT a.appointment_id, a.patient_id, a.start_time, a.end_time, a.location_id, a.classification,"
-    " a.confirmation_status, a.arrival_status, a.description, ap.provider_id FROM {owner}.appointment a"
+    " a.confirmation_status, {a.arrival_status}, {a.description}, ap.provider_id FROM {owner}.appointment a"
     " LEFT OUTER JOIN {owner}.appointment_provider ap ON ap.appointment_id = a.appointment_id"
 )
 _IN_ORDER = " ORDER BY a.appointment_id, ap.provider_id"
 _PERSON = (
-    "SELECT p.patient_id, p.last_name, p.first_name, p.middle_initial, p.preferred_name, p.status,"
-    " p.patient_status, p.birth_date, p.cell_phone, p.home_phone, p.work_phone, p.email_address,"
-    " p.responsible_party, p.receives_sms FROM {owner}.patient p"
+    "SELECT p.patient_id, p.last_name, p.first_name, {p.middle_initial}, {p.preferred_name}, p.status,"
+    " p.patient_status, {p.birth_date}, {p.cell_phone}, {p.home_phone}, {p.work_phone}, {p.email_address},"
+    " {p.responsible_party}, {p.receives_sms} FROM {owner}.patient p"
 )
-_PAPER = "SELECT d.document_id, d.ref_id, d.document_name, d.document_creation_date, d.document_group_id"
+_PAPER = "SELECT d.document_id, d.ref_id, d.document_name, {d.document_creation_date}, {d.document_group_id}"
+_CONFIRM = (
+    "UPDATE {owner}.appointment SET confirmation_status = ?, date_confirmed = ? WHERE appointment_id = ?"
+    " AND COALESCE(confirmation_status, -1) = ?"
+)
 _OF_PATIENTS = " FROM {owner}.document d WHERE d.ref_table = ? AND d.document_id > ? AND d.document_id <= ?"
 
 STATEMENTS: dict[str, str] = {
-    "version": "SELECT version FROM {owner}.system_preferences",
-    "highest_visit": "SELECT MAX(appointment_id) FROM {owner}.appointment",
-    "highest_note": "SELECT MAX(note_id) FROM {owner}.operatory_notes",
-    "highest_document": "SELECT MAX(document_id) FROM {owner}.document",
+    "version": "SELECT s.version FROM {owner}.system_preferences s",
+    "highest_visit": "SELECT MAX(a.appointment_id) FROM {owner}.appointment a",
+    "highest_note": "SELECT MAX(n.note_id) FROM {owner}.operatory_notes n",
+    "highest_document": "SELECT MAX(d.document_id) FROM {owner}.document d",
     # visits
     "visits_of_day": _VISIT + " WHERE a.start_time >= ? AND a.start_time < ?" + _IN_ORDER,
     "visits_by_key": _VISIT
@@ -33,7 +38,7 @@ STATEMENTS: dict[str, str] = {
     + _IN_ORDER,
     "these_visits": _VISIT + " WHERE a.appointment_id IN ({n})" + _IN_ORDER,
     # people
-    "patient_count": "SELECT COUNT(*) FROM {owner}.patient",
+    "patient_count": "SELECT COUNT(*) FROM {owner}.patient p",
     "patient_keys": "SELECT p.patient_id FROM {owner}.patient p ORDER BY p.patient_id",
     "patients_by_key": _PERSON + " WHERE p.patient_id > ? AND p.patient_id <= ? ORDER BY p.patient_id",
     "patients_of_day": _PERSON + " WHERE p.patient_id IN (SELECT a.patient_id FROM {owner}.appointment a"
@@ -41,10 +46,10 @@ STATEMENTS: dict[str, str] = {
     "these_patients": _PERSON + " WHERE p.patient_id IN ({n}) ORDER BY p.patient_id",
     # papers
     "documents": _PAPER + _OF_PATIENTS + " ORDER BY d.document_id",
-    "document_by_name": "SELECT d.document_id, d.ref_id, d.document_name, d.document_creation_date"
+    "document_by_name": "SELECT d.document_id, d.ref_id, d.document_name"
     " FROM {owner}.document d WHERE d.ref_table = ? AND d.ref_id = ? AND d.document_name LIKE ?",
     # lists
-    "providers": "SELECT r.provider_id, r.first_name, r.last_name, r.status, r.position_id FROM {owner}.provider r"
+    "providers": "SELECT r.provider_id, r.first_name, r.last_name, r.status, {r.position_id} FROM {owner}.provider r"
     " ORDER BY r.provider_id",
     "note_types": "SELECT t.note_type, t.id, t.description FROM {owner}.operatory_notes_type t"
     " ORDER BY t.note_type, t.id",
@@ -61,12 +66,12 @@ STATEMENTS: dict[str, str] = {
     " WHERE n.patient_id = ? AND n.note LIKE ?",
     "notes_carrying": "SELECT n.note_id, n.patient_id, n.note, n.date_entered FROM {owner}.operatory_notes n"
     " WHERE n.note_id >= ? AND n.note_id < ? AND n.note LIKE ?",
-    "documents_carrying": "SELECT d.document_id, d.ref_id, d.document_name, d.document_creation_date"
+    "documents_carrying": "SELECT d.document_id, d.ref_id, d.document_name"
     " FROM {owner}.document d WHERE d.document_id >= ? AND d.document_id < ? AND d.document_name LIKE ?",
-    "visit_status": "SELECT a.confirmation_status, a.arrival_status, a.patient_id, a.classification, a.start_time"
+    "visit_status": "SELECT a.confirmation_status, {a.arrival_status}, a.patient_id, a.classification, a.start_time"
     " FROM {owner}.appointment a WHERE a.appointment_id = ?",
-    "set_confirmation": "UPDATE {owner}.appointment SET confirmation_status = ?, date_confirmed = ?"
-    " WHERE appointment_id = ? AND COALESCE(confirmation_status, -1) = ? AND COALESCE(arrival_status, 0) = 0",
+    "set_confirmation": _CONFIRM + " AND COALESCE(arrival_status, 0) = 0",
+    "set_confirmation_alone": _CONFIRM,
     "set_arrival": "UPDATE {owner}.appointment SET arrival_status = ? WHERE appointment_id = ?"
     " AND COALESCE(arrival_status, 0) = ? AND COALESCE(confirmation_status, -1) = ?",
     "log_visit": "INSERT INTO {owner}.appt_log (appt_id, old_slot, new_date, appt_log_action, user_id, modified_by)"
@@ -75,35 +80,33 @@ STATEMENTS: dict[str, str] = {
     "may_write": "UPDATE {owner}.operatory_notes_type SET description = description WHERE id = ? AND note_type = ?",
 }
 
-NEEDED: dict[str, tuple[str, ...]] = {
-    "patient": ("patient_id", "last_name", "first_name", "status", "patient_status", "cell_phone", "birth_date"),
-    "appointment": (
-        "appointment_id", "patient_id", "start_time", "end_time", "location_id", "classification",
-        "confirmation_status", "arrival_status", "description",
+ASKS: dict[str, tuple[str, ...]] = {
+    "version": ("version",),
+    "appointments": ("visits_of_day", "visits_by_key", "these_visits", "highest_visit"),
+    "appointment_status": ("visits_of_day", "these_visits", "highest_visit"),
+    "patients": ("patient_count", "patient_keys", "patients_by_key", "patients_of_day", "these_patients"),
+    "documents": ("documents", "highest_document"),
+    "providers": ("providers",),
+    "note_types": ("note_types",),
+    "document_types": ("document_groups",),
+    "appointment_statuses": (),
+    "operatories": ("chairs",),
+    "add_note": (
+        "patient_there", "add_note", "note_by_marker", "notes_carrying", "highest_note", "note_types", "may_write",
     ),
-    "appointment_provider": ("appointment_id", "provider_id"),
-    "provider": ("provider_id", "first_name", "last_name", "status"),
-    "system_preferences": ("version",),
+    "add_document": ("patient_there", "document_by_name", "documents_carrying", "highest_document"),
+    "set_appointment_status": ("visit_status", "set_confirmation_alone", "log_visit"),
+    "arrivals": ("arrivals_seen", "set_confirmation", "set_arrival"),
 }  # fmt: skip
-"""Tables and columns without which nothing can be read."""
+"""The statements of each ability; a version that lacks a column of theirs loses that ability and says so."""
 
-ABILITIES: dict[str, dict[str, tuple[str, ...]]] = {
-    "add_note": {
-        "operatory_notes": (
-            "note_id",
-            "patient_id",
-            "date_entered",
-            "note_type",
-            "note_type_id",
-            "note",
-            "status",
-        ),
-        "operatory_notes_type": ("id", "note_type", "description"),
-    },
-    "documents": {
-        "document": ("document_id", "document_name", "ref_id", "ref_table", "document_group_id"),
-        "document_group": ("group_id", "description"),
-    },
-    "set_appointment_status": {"appt_log": ("appt_id", "new_date", "appt_log_action", "user_id")},
+PART_OF = {
+    **dict.fromkeys(
+        ("providers", "note_types", "document_types", "appointment_statuses", "operatories"), "lookups"
+    ),
+    "arrivals": "set_appointment_status",
 }
-"""What else each ability needs; a version that lacks it loses that ability and says so."""
+BASIC = ("patient", "appointment", "appointment_provider", "provider")
+"""Tables that every version has."""
+
+LAYOUT = Layout(STATEMENTS, ASKS)

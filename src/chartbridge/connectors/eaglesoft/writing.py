@@ -72,9 +72,11 @@ class Writer:
         """Set a confirmation status or walked out, with the row of the log that goes with it."""
         database = self._database
         database.check("set_appointment_status")
-        wish = codec.status_parts(command.status_key)
+        wish, knows_arrivals = codec.status_parts(command.status_key), database.has("arrivals")
         if wish is None or (wish != ("arrival", WALKED_OUT) and not _is_confirmation(wish)):
             raise Refused(f"{NAME} has no such status that may be set from outside.", reason="unknown status")
+        if not _is_confirmation(wish):
+            database.check("arrivals")
         value, visit, now = wish[1], int(command.appointment_key), database.local_now()
 
         def move(step: Transaction, row: Row) -> int:
@@ -84,7 +86,8 @@ class Writer:
             if not _is_confirmation(wish):
                 touched = step.run(database.text_of("set_arrival"), [value, visit, arrived, was])
             elif arrived == NOT_ARRIVED:
-                touched = step.run(database.text_of("set_confirmation"), [value, now, visit, was])
+                setting = "set_confirmation" if knows_arrivals else "set_confirmation_alone"
+                touched = step.run(database.text_of(setting), [value, now, visit, was])
             else:
                 raise Refused(
                     f"The visit shows in {NAME} that the patient has come, and a confirmation can't show beside that. "

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from chartbridge.domain.marker import PREFIX, markers_in
-from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice
+from chartbridge.sandbox.by_odbc.practice import FAULTS, SEEN, OdbcPractice, watchers
 from chartbridge.sandbox.by_odbc.seed import ACTIVE, Booking, Person, calendar
 from chartbridge.sandbox.by_odbc.seed import people as made_up
 from chartbridge.sandbox.proof import ExpectedMove, ExpectedWrite, Proof, judge_moves, judge_writes
@@ -145,7 +145,9 @@ class Knobs(ABC):
         self.at.run(f"RENAME TABLE {self.during_update}_old TO {self.during_update}")
 
     def lose_column(self, table: str, column: str) -> None:
-        """Be of a version that has no such column."""
+        """Be of a version that has no such column. The statuses of that table's visits are kept no more."""
+        for trigger in watchers(table):
+            self.at.run(f"DROP TRIGGER IF EXISTS {trigger}")
         self.at.run(f"ALTER TABLE {table} DROP COLUMN {column}")
 
     # what is there

@@ -153,10 +153,15 @@ class OdbcPractice(ABC):
 def watching(table: str, visit: str, patient: str, status: str) -> list[str]:
     """Triggers that keep every status of a visit. The arguments are expressions over NEW."""
     return [
-        f"CREATE TRIGGER seen_{table}_{when.lower()} AFTER {when} ON {table} FOR EACH ROW"
+        f"CREATE TRIGGER {name} AFTER {when} ON {table} FOR EACH ROW"
         f" INSERT INTO {SEEN} (visit, patient, status) VALUES ({visit}, {patient}, {status})"
-        for when in ("INSERT", "UPDATE")
+        for name, when in zip(watchers(table), ("INSERT", "UPDATE"), strict=True)
     ]
+
+
+def watchers(table: str) -> tuple[str, str]:
+    """The names of those triggers."""
+    return f"seen_{table}_insert", f"seen_{table}_update"
 
 
 def signals(faults: Sequence[tuple[str, str, str]]) -> str:
