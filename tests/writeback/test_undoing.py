@@ -18,6 +18,7 @@ from chartbridge.store.models import (
     Delivery,
     MirrorAppointment,
     NoteSetting,
+    StatusSighting,
     Undoing,
     Writeback,
     WritebackEvent,
@@ -319,6 +320,72 @@ def test_a_status_is_set_back_only_where_nobody_moved_on(office: Office, shows: 
     assert undo(office) == {expected: 1}
     office.settle()
     assert office.pms.statuses["700"] == ("21" if expected is Way.SET_BACK else "22")
+
+
+def shows(office: Office, status: str) -> None:
+    """The PMS shows another status, and a check has read it."""
+    office.pms.statuses["700"] = status
+    MirrorAppointment.objects.filter(key="700").update(status_key=status)
+    StatusSighting.objects.create(
+        connection=office.connection,
+        appointment_key="700",
+        seen_key=str(StatusSighting.objects.count()),
+        state="scheduled",
+        status_key=status,
+        at_local=office.clock.now().replace(tzinfo=None),
+        stored_at=office.clock.now(),
+    )
+
+
+def moves(office: Office, status: str, expected: str) -> None:
+    office.clock.advance(60)
+    enqueue_status_move(office.connection.pk, "700", status, expected, WHO, clock=office.clock)
+    office.settle()
+    office.clock.advance(60)
+    shows(office, status)
+    office.clock.advance(60)
+
+
+def test_what_a_person_moved_in_between_is_gone_back_to_and_not_behind(office: Office) -> None:
+    office.appointment("700", status="21")
+    moves(office, "22", "21")
+    shows(office, "25")  # at the desk
+    moves(office, "22", "25")
+    told = undoing.dry_run(office.practice.pk, wanted())
+    assert told.counts == {Way.MOVED_ON: 1, Way.SET_BACK: 1}
+    assert undo(office) == {Way.MOVED_ON: 1, Way.SET_BACK: 1}
+    office.settle()
+    assert office.pms.statuses["700"] == "25"
+
+
+def test_a_status_that_a_person_chose_again_stays(office: Office) -> None:
+    """Away and back at the desk: what it shows is not the wrong setting's any more."""
+    office.appointment("700", status="21")
+    moves(office, "22", "21")
+    for status in ("25", "22"):
+        office.clock.advance(60)
+        shows(office, status)
+    assert undoing.dry_run(office.practice.pk, wanted()).counts == {Way.MOVED_ON: 1}
+    assert undo(office) == {Way.MOVED_ON: 1}
+    office.settle()
+    assert office.pms.statuses["700"] == "22"
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_later_move_that_nobody_asks_to_undo_stays(office: Office, *, sent: bool) -> None:
+    office.appointment("700", status="21")
+    moves(office, "22", "21")
+    hour = Wanted(since=NOON - timedelta(hours=1), until=office.clock.now())
+    if sent:
+        moves(office, "25", "22")
+        moves(office, "22", "25")
+    else:
+        enqueue_status_move(office.connection.pk, "700", "25", "22", OTHER, clock=office.clock)
+    assert undoing.dry_run(office.practice.pk, hour).counts == {Way.MOVED_ON: 1}
+    run = undoing.begin(office.practice.pk, hour, WHO, clock=office.clock)
+    undo_whole(run, office.clock)
+    office.settle()
+    assert office.pms.statuses["700"] == ("22" if sent else "25")
 
 
 def test_a_visit_that_was_set_back_and_moved_wrongly_again_is_set_back_again(office: Office) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import dropwhile
 
 from django.db.models import Max, QuerySet
 
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries
 from chartbridge.store.deliveries import Row
-from chartbridge.store.models import Delivery, Writeback
+from chartbridge.store.models import Delivery, StatusSighting, Writeback
 
 Moves = Mapping[tuple[int, str], Sequence[Row]]
-"""The moves of appointments that are in the PMS, oldest first, by connection and appointment."""
+"""The moves of appointments that may be set back, oldest first, by connection and appointment."""
+_STANDS = (Delivery.TAKEN, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.HELD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,20 +68,92 @@ def standing_of(practice_id: int, ids: Sequence[int]) -> list[Standing]:
 
 
 def moves(practice_id: int, wanted: Wanted, rows: Sequence[Row]) -> Moves:
-    """Return all that is asked for, in the PMS and not set back yet of the appointments that these rows moved."""
+    """Return what is asked for, in the PMS and not set back yet of the appointments that these rows moved: of each the
+    last ones, behind any move that somebody else made."""
     mine = [row for row in rows if row.command == CommandKind.SET_APPOINTMENT_STATUS]
-    taken = _rows(practice_id, wanted).filter(
-        command=CommandKind.SET_APPOINTMENT_STATUS,
-        delivery=Delivery.TAKEN,
-        patient_key__in={row.patient_key for row in mine},
+    if not mine:
+        return {}
+    patients = {row.patient_key for row in mine}
+    asked_for = (
+        _rows(practice_id, wanted)
+        .filter(command=CommandKind.SET_APPOINTMENT_STATUS, patient_key__in=patients)
+        .values_list("pk", "delivery")
     )
+    standing_at = dict(asked_for)
+    taken = [pk for pk, delivery in standing_at.items() if delivery == Delivery.TAKEN]
     found: dict[tuple[int, str], list[Row]] = defaultdict(list)
-    all_of_them = deliveries.read_rows(practice_id, list(taken.values_list("pk", flat=True)) if mine else [])
+    all_of_them = deliveries.read_rows(practice_id, taken)
     moved_back = _moved_back(all_of_them)
     for row in all_of_them:
         if row.id not in moved_back:
             found[row.connection_id or 0, row.payload.get("appointment_key", "")].append(row)
+    others = _others(practice_id, patients, standing_at)
+    seen = _sightings(found)
+    return {visit: _last_run(run, others.get(visit, ()), seen.get(visit, ())) for visit, run in found.items()}
+
+
+def _others(
+    practice_id: int, patients: set[str], asked_for: Mapping[int, str]
+) -> dict[tuple[int, str], list[int]]:
+    """Return the moves that nobody asked to undo, made or still wished for, by connection and appointment."""
+    rows = Writeback.objects.filter(
+        practice_id=practice_id,
+        command=CommandKind.SET_APPOINTMENT_STATUS,
+        patient_key__in=patients,
+        delivery__in=_STANDS,
+    )
+    found: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for pk, connection_id, payload in rows.values_list("pk", "connection_id", "payload"):
+        if pk not in asked_for:
+            found[connection_id or 0, str(payload.get("appointment_key", ""))].append(pk)
     return found
+
+
+_Sighting = tuple[str, datetime]
+"""A status that the PMS showed, and when that was stored."""
+
+
+def _sightings(found: Mapping[tuple[int, str], Sequence[Row]]) -> dict[tuple[int, str], list[_Sighting]]:
+    rows = StatusSighting.objects.filter(
+        connection__in={connection_id for connection_id, _ in found},
+        appointment_key__in={key for _, key in found},
+        stored_at__gte=min(
+            (run[0].created_at for run in found.values()), default=datetime.max.replace(tzinfo=UTC)
+        ),
+    )
+    seen: dict[tuple[int, str], list[_Sighting]] = defaultdict(list)
+    for connection_id, key, status, at in rows.order_by("pk").values_list(
+        "connection_id", "appointment_key", "status_key", "stored_at"
+    ):
+        seen[connection_id, key].append((status, at))
+    return seen
+
+
+def _last_run(run: Sequence[Row], others: Sequence[int], seen: Sequence[_Sighting]) -> list[Row]:
+    """Return the moves behind the last one that somebody else made of this appointment: none where that is the last."""
+    last: list[Row] = []
+    for row in run:
+        if last and not _follows(row, last[-1], others, seen):
+            last = []
+        last.append(row)
+    if last and (any(pk > last[-1].id for pk in others) or _moved_away(last[-1], seen, None)):
+        return []
+    return last
+
+
+def _follows(row: Row, earlier: Row, others: Sequence[int], seen: Sequence[_Sighting]) -> bool:
+    """Whether a move began where the one before it had ended, with nobody's move between the two."""
+    from_there = row.payload.get("expected_key") == earlier.payload["status_key"]
+    between = any(earlier.id < pk < row.id for pk in others)
+    return from_there and not between and not _moved_away(earlier, seen, row.created_at)
+
+
+def _moved_away(row: Row, seen: Sequence[_Sighting], until: datetime | None) -> bool:
+    """Whether the PMS has shown another status behind the one that this move set: somebody moved it, even if back."""
+    since = row.taken_at or row.created_at
+    later = [status for status, at in seen if at >= since and (until is None or at < until)]
+    behind = dropwhile(lambda status: status != row.payload["status_key"], later)
+    return any(status != row.payload["status_key"] for status in behind)
 
 
 def newest(practice_id: int) -> int:

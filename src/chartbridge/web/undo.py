@@ -40,7 +40,7 @@ WAYS: dict[Way, tuple[str | Promise, str]] = {
     Way.SET_BACK: (gettext_lazy("set back to the former status"), "undo-2"),
     Way.WITH_FIRST: (gettext_lazy("set back with the first move of their appointment"), "undo-2"),
     Way.WAIT: (gettext_lazy("on their way right now: undone as soon as that is settled"), "clock"),
-    Way.MOVED_ON: (gettext_lazy("left alone: the PMS shows another status by now"), "circle-slash"),
+    Way.MOVED_ON: (gettext_lazy("left alone: somebody has moved the appointment since"), "circle-slash"),
     Way.CORRECTED: (gettext_lazy("left alone: undone already"), "check"),
     Way.UNSURE: (gettext_lazy("left alone: may be in the chart, see Writebacks first"), "triangle-alert"),
     Way.CANNOT: (gettext_lazy("left alone: the PMS has no way back"), "circle-slash"),

@@ -52,7 +52,7 @@ class Way(StrEnum):
     SET_BACK = "set_back"  # the status that was there before
     WITH_FIRST = "with_first"  # a later move of an appointment that is set back to before the first one
     WAIT = "wait"  # it is on its way or being looked for: it is undone as soon as that is settled
-    MOVED_ON = "moved_on"  # the PMS shows another status by now
+    MOVED_ON = "moved_on"  # somebody has moved the appointment since
     CORRECTED = "corrected"  # it is undone already
     UNSURE = (
         "unsure"  # it may be in the chart, or under another patient: settle that at the failure desk first
@@ -347,7 +347,11 @@ def _way_of_pms(row: Row, desk: Desk, moves: Moves) -> Way:
     if claim.retract is Retract.CORRECT:
         return Way.CORRECT
     moved = moves.get(_visit_of(row), ())
-    if row.kind != APPOINTMENT_STATUS or not moved or not moved[0].payload.get("expected_key"):
+    if row.kind != APPOINTMENT_STATUS:
+        return Way.CANNOT
+    if row.id not in {each.id for each in moved}:
+        return Way.MOVED_ON
+    if not moved[0].payload.get("expected_key"):
         return Way.CANNOT
     visit = appointment(row.connection_id or 0, row.payload["appointment_key"])
     if visit is None or visit.gone_at or visit.status_key != moved[-1].payload["status_key"]:
