@@ -127,11 +127,17 @@ def make_hub(clock: Clock | None = None) -> Hub:
     from chartbridge.store.live_connectors import live
     from chartbridge.store.one_hub import OneHub
     from chartbridge.sync.checks import Checker
-    from chartbridge.writeback import vanished
+    from chartbridge.writeback import giving_back, unasked, vanished
     from chartbridge.writeback.deliver import Deliverer
     from chartbridge.writeback.whereabouts import keep_watch
 
     clock = clock or SystemClock()
+
+    def keep() -> None:
+        keep_watch(clock)
+        unasked.give_up_where_off(clock)
+        giving_back.try_what_was_refused(clock)
+
     one_hub = OneHub(clock)
     engine = Engine(
         Checker(
@@ -144,7 +150,7 @@ def make_hub(clock: Clock | None = None) -> Hub:
         Deliverer(live(), clock, one_hub=one_hub),
         clock,
         begin=begin_connection,
-        keep=lambda: keep_watch(clock),
+        keep=keep,
     )
     return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)), daily=_daily(clock))
 

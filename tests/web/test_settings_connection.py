@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 
 from chartbridge.sandbox.open_dental import Sandbox
-from chartbridge.store.models import AuditEntry, Connection, LookupEntry, Practice, Role, StatusMapping
+from chartbridge.store.models import (
+    AuditEntry,
+    Connection,
+    Delivery,
+    LookupEntry,
+    Practice,
+    Role,
+    StatusMapping,
+    Writeback,
+)
 from chartbridge.store.secrets import seal, unseal
 from tests.web.desk import at_desk, connect, person
 
@@ -194,6 +204,55 @@ def test_the_whole_connection_can_be_paused(desk: Client, practice: Practice) ->
     connection.refresh_from_db()
     assert connection.on is False
     assert "The connection is switched off" in desk.get(PAGE).content.decode()
+
+
+def looked_for(connection: Connection, delivery: str = "uncertain", reason: str = "looking") -> Writeback:
+    now = datetime.now(UTC)
+    return Writeback.objects.create(
+        practice=connection.practice, connection=connection, kind="patient_note", command="add_note",
+        patient_key="1", text="A note", marker="CB-AAAAAAAA", delivery=delivery, reason_code=reason,
+        reason="…", attempts=1, created_at=now, due_at=now,
+    )  # fmt: skip
+
+
+def test_what_is_looked_for_when_the_connection_is_switched_off_stands_at_the_failure_desk(
+    desk: Client, practice: Practice
+) -> None:
+    row = looked_for(connect(practice))
+    desk.post(f"{PAGE}switch/", {})
+    page = desk.get("/writebacks/").content.decode()
+    assert "Can&#x27;t be looked up: the connection is switched off" in page
+    assert "Switch the connection on and look for it" in page
+    desk.post(f"{PAGE}switch/", {"on": "on"})
+    row.refresh_from_db()
+    assert row.delivery == Delivery.UNCERTAIN
+
+
+def test_what_is_looked_for_in_one_pms_is_not_looked_for_in_another(
+    desk: Client, practice: Practice, sandbox: Sandbox
+) -> None:
+    connection = connect(practice)
+    Connection.objects.update(connector="csv_folder", secrets=seal({}))
+    row = looked_for(connection)
+    desk.post(f"{PAGE}save/", form(sandbox))
+    row.refresh_from_db()
+    assert (row.delivery, row.reason_code) == (Delivery.PARKED, "pms_replaced")
+    assert "another PMS is connected" in desk.get("/writebacks/").content.decode()
+
+
+def test_a_test_that_succeeds_sends_what_was_refused_for_want_of_a_right(
+    desk: Client, practice: Practice, sandbox: Sandbox
+) -> None:
+    connection = connect(practice)
+    row = looked_for(connection, Delivery.PARKED, "unauthorised")
+    Connection.objects.update(write_hold_code="unauthorised:add_note", write_hold="The key may not.")
+    desk.post(f"{PAGE}test/", form(sandbox, customer_key="wrong"))
+    row.refresh_from_db()
+    assert row.delivery == Delivery.PARKED
+    desk.post(f"{PAGE}test/", form(sandbox))
+    row.refresh_from_db()
+    connection.refresh_from_db()
+    assert (row.delivery == Delivery.PARKED, connection.write_hold) == (False, "")
 
 
 def test_the_page_says_what_it_was_run_against_and_what_the_pms_does_not_allow(desk: Client) -> None:

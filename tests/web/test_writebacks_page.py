@@ -139,6 +139,18 @@ def test_a_person_says_whose_an_unknown_number_is(day: Day, desk: Client) -> Non
     assert "digits only" in answer.content.decode()
 
 
+def test_an_e_mail_address_shows_who_has_it(day: Day, desk: Client) -> None:
+    MirrorPatient.objects.filter(key__in=["11", "12"]).update(email="garcia@example.com")
+    nameless = an_activity(
+        day, "", ActivityKind.OUTGOING_EMAIL, "Can I come later?", 5, email="Garcia@example.com"
+    )
+    a_writeback(day, nameless, Delivery.HELD, reason_code="who_is_this", reason="Two patients have it.")
+    html = desk.get("/writebacks/").content.decode()
+    for key in ("11", "12"):
+        name = MirrorPatient.objects.get(key=key).display_name
+        assert f'"patient_key": "{key}"' in unescape(html), name
+
+
 def test_another_practices_writebacks_are_neither_seen_nor_touched(
     day: Day, stuck: list[Writeback], desk: Client
 ) -> None:

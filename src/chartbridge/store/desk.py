@@ -24,6 +24,8 @@ from chartbridge.store.models import (
 )
 
 EVERYTHING = "all"
+PAUSED = "paused"
+"""The reason at what may go, and waits because the PMS takes nothing of its kind at this moment."""
 _LISTS = (
     LookupKind.PROVIDERS,
     LookupKind.NOTE_TYPES,
@@ -128,8 +130,12 @@ def connection_for_writing(practice_id: int) -> int | None:
 
 
 def set_write_hold(connection_id: int, *, code: str, sentence: str) -> None:
-    """Pause writing, wholly (`…:all`) or one ability (`…:add_note`), and say why."""
+    """Pause writing, wholly (`…:all`) or one ability (`…:add_note`), and say why, also at each that waits for it."""
     Connection.objects.filter(pk=connection_id).update(write_hold_code=code[:40], write_hold=sentence)
+    waiting = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.QUEUED)
+    ability = code.partition(":")[2] or EVERYTHING
+    waiting = waiting if ability == EVERYTHING else waiting.filter(command=ability)
+    waiting.update(reason_code=PAUSED, reason=sentence)
 
 
 def clear_write_hold(connection_id: int) -> None:
@@ -137,6 +143,8 @@ def clear_write_hold(connection_id: int) -> None:
     is waited for all the same; `write_failures` tells the one wait from the other."""
     link = Connection.objects.filter(pk=connection_id)
     link.update(write_hold_code="", write_hold="")
+    waiting = Writeback.objects.filter(connection_id=connection_id, delivery=Delivery.QUEUED)
+    waiting.filter(reason_code=PAUSED).update(reason_code="", reason="")
     link.filter(write_failures__gt=0).update(write_not_before=None, write_failures=0)
 
 

@@ -91,6 +91,21 @@ REASONS: dict[str, Reason] = {
             ),
         ),
     ),
+    "off_while_looking": Reason(
+        title=_("Can't be looked up: the connection is switched off"),
+        fix=Fix(
+            page=_CONNECTION,
+            label=_("Switch the connection on"),
+            here=Switch.CONNECTION,
+            button=ngettext_lazy(
+                "Switch the connection on and look for it",
+                "Switch the connection on and look for %(n)d",
+                "n",
+            ),
+        ),
+    ),
+    "pms_replaced": Reason(title=_("Can't be looked up: another PMS is connected")),
+    "paused": Reason(title=_("Waits until the PMS allows it again")),
     "writing_off": Reason(
         title=_("Writing is switched off"),
         fix=Fix(

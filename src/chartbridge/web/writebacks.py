@@ -24,10 +24,11 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.text import html_to_text
 from chartbridge.intake.accept import BadActivity
 from chartbridge.intake.checking import check_patient_number
+from chartbridge.intake.people import candidates
 from chartbridge.store.accounts import attention_count
 from chartbridge.store.board import front_connection, lookup_entries
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT
-from chartbridge.store.mirror import patient, patients_by_phone
+from chartbridge.store.mirror import patient
 from chartbridge.store.models import MirrorPatient, Role, Writeback
 from chartbridge.store.notices import newest
 from chartbridge.store.queue import moves_of
@@ -392,10 +393,11 @@ def _preview(row: Writeback, statuses: Mapping[str, str]) -> str:
 
 
 def _candidates(row: Writeback) -> list[MirrorPatient]:
-    """Who might be meant by a nameless activity: everybody with its phone number."""
-    if row.patient_key or row.connection_id is None or row.activity is None or not row.activity.phone:
+    """Who might be meant by a nameless activity: everybody with its phone number or its e-mail address."""
+    if row.patient_key or row.connection_id is None or row.activity is None:
         return []
-    return patients_by_phone(row.connection_id, row.activity.phone)[:MOST_CANDIDATES]
+    found = candidates(row.connection_id, phone=row.activity.phone, email=row.activity.email)
+    return [each.patient for each in found[:MOST_CANDIDATES]]
 
 
 def _statuses(practice_id: int) -> dict[str, str]:

@@ -26,6 +26,7 @@ from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
+from chartbridge.writeback.unasked import REPLACED
 
 __all__ = [
     "Problem",
@@ -51,6 +52,7 @@ __all__ = [
 _MENDABLE = (Delivery.HELD, Delivery.PARKED, Delivery.REFUSED)
 _BY_SETTINGS = (
     "connection_off",
+    "off_while_looking",
     "writing_off",
     "no_provider",
     "provider_inactive",
@@ -65,7 +67,16 @@ _BY_SETTINGS = (
     "unknown_patient",
 )
 _WISHED = (Delivery.HELD, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.TAKEN)
-_MAYBE_TAKEN = {"internal", "unreadable", "uncertain", "crashed", "always_lost", "wrong_patient"}
+_MAYBE_TAKEN = {
+    "internal",
+    "unreadable",
+    "uncertain",
+    "crashed",
+    "always_lost",
+    "wrong_patient",
+    "off_while_looking",
+    "pms_replaced",
+}
 _UNWRITTEN = {"no_connection", "text_too_long"}
 _REOPENED, _WHOSE = "reopened", "who_is_this"
 _PIECE = 1000
@@ -290,6 +301,8 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     changes: list[Change] = []
     superseded = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
     for row in rows:
+        if row.reason_code == REPLACED:
+            continue  # what is connected now is another PMS: it knows nothing of it
         if replaces := _replaced_by(row):
             changes.append(change(row, replaces, fields=superseded))
             continue

@@ -17,6 +17,7 @@ from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.outcomes import settle_time
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event
+from chartbridge.writeback.unasked import give_up_where_off
 
 WHO = "chartbridge"
 
@@ -34,6 +35,7 @@ def recover(clock: Clock) -> int:
         with ledger.turn(practice_id):
             changes = left_behind(deliveries.in_flight(connection_id), desk, now)
             touched += len(deliveries.apply(practice_id, changes, who=WHO, at=now))
+    give_up_where_off(clock)
     return touched
 
 

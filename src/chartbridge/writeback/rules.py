@@ -14,7 +14,7 @@ from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import reaches
-from chartbridge.store.desk import Box, Desk, Listed
+from chartbridge.store.desk import EVERYTHING, PAUSED, Box, Desk, Listed
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event
 
@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What becomes of it: QUEUE, HOLD, SKIP or PARK, with the reason."""
+    """What becomes of it: QUEUE, HOLD, SKIP or PARK, with the reason; for QUEUE, why it does not go at once."""
 
     event: Event
     code: str = ""
@@ -58,7 +58,10 @@ def judge(desk: Desk, case: Case, now: datetime, *, as_if_allowed: bool = False)
         return verdict
     if case.kind == APPOINTMENT_STATUS and now - case.created_at > STATUS_MOVE_HOLDS:
         return _verdict(Event.PARK, "too_late", desk, case)
-    return next((verdict for rule in _RULES if (verdict := rule(desk, case))), GO)
+    verdict = next((verdict for rule in _RULES if (verdict := rule(desk, case))), GO)
+    if verdict is GO and desk.write_hold and desk.paused & {case.command, EVERYTHING}:
+        return Verdict(event=Event.QUEUE, code=PAUSED, reason=desk.write_hold)
+    return verdict
 
 
 def kind_label(kind: str) -> str:

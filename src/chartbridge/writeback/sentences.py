@@ -49,6 +49,14 @@ SENTENCES: Final[dict[str, str]] = {
         "The answer of {pms} was lost, and {pms} has no way to look this up. Check the chart; retry only if it is "
         "not there."
     ),
+    "off_while_looking": (
+        "The answer of {pms} was lost, and then the connection was switched off, so nobody can look whether this is in "
+        "the chart. Switch the connection on, and Chartbridge looks; or look yourself, and dismiss it."
+    ),
+    "pms_replaced": (
+        "The answer of {pms} was lost, and then another PMS was connected in its place, so Chartbridge can't look any "
+        "more. Look in the chart of {pms}, put it there by hand if it is missing, and dismiss it."
+    ),
     "looking": "The answer of {pms} was lost. Chartbridge looks in the chart before it sends anything again.",
     "crashed": (
         "Chartbridge stopped three times while it sent this and nothing else, so it was set aside. It is not in the "

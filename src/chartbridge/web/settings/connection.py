@@ -41,7 +41,7 @@ from chartbridge.web.audit import audit
 from chartbridge.web.changes import ON_CONNECTION, changes_for
 from chartbridge.web.settings.words import ABILITIES
 from chartbridge.web.toasts import only_toast
-from chartbridge.writeback import mend
+from chartbridge.writeback import giving_back, mend, unasked
 
 LONGEST = 1000
 
@@ -80,7 +80,10 @@ def test(request: StaffRequest) -> HttpResponse:
     if errors:
         return _form(request, connection, manifest, entered, errors, status=422)
     findings = _examine(manifest, entered, connection)
-    audit(request, "connection.tested", connector=manifest.id, works=all(f.ok is not False for f in findings))
+    works = all(f.ok is not False for f in findings)
+    audit(request, "connection.tested", connector=manifest.id, works=works)
+    if works and connection is not None:
+        giving_back.try_now(connection.pk, request.user.email, SystemClock())
     by_setting = {f.ability: f.sentence for f in findings if f.ok is False}
     named = {s.name: by_setting[s.name] for s in manifest.settings if s.name in by_setting}
     return _form(request, connection, manifest, entered, named, findings=findings)
@@ -97,6 +100,8 @@ def save(request: StaffRequest) -> HttpResponse:
         return _form(request, before, manifest, entered, errors, status=422)
     old = before.values if before else {}
     changed = sorted(name for name, value in entered.values.items() if old.get(name, "") != value)
+    if before and before.connector != manifest.id:
+        unasked.give_up(before.pk, unasked.REPLACED, SystemClock())
     connection = save_connection(request.practice.pk, manifest.id, entered)
     audit(
         request,
@@ -122,6 +127,10 @@ def switch(request: StaffRequest) -> HttpResponse:
     on = request.POST.get("on") == "on"
     set_on(connection, on)
     audit(request, "connection.switched", on=on)
+    if on:
+        mend.free_after_setting(connection.pk, request.user.email)
+    else:
+        unasked.give_up_where_off(SystemClock())
     answer = HttpResponse(status=204)
     answer["HX-Redirect"] = reverse("settings-connection")
     return answer
