@@ -38,6 +38,7 @@ STREAMS = {
     Stream.APPOINTMENT_STATUS: "status",
     Stream.APPOINTMENTS: "appointments",
     Stream.PATIENTS: "patients",
+    Stream.DOCUMENTS: "documents",
 }
 NOTE_TYPES = {"Eaglesoft": ("G:7", "AB"), "Dentrix": ("5", "DDS1")}
 STAMPED = ("appt", "patient")
@@ -55,17 +56,20 @@ def run(part: Part, sizes: Sizes) -> None:
                 _measure(part, label, office, connector, sizes)
             finally:
                 connector.close()
+                part.save(FOLDER)
 
 
 def _measure(part: Part, label: str, office: Office, connector: Connector, sizes: Sizes) -> None:
     begun, rows = time.perf_counter(), 0
     cursors = {}
-    for stream in STREAMS:
+    for stream in (each for each in STREAMS if each is not Stream.DOCUMENTS):
         cursors[stream], read = _until_quiet(connector, stream, None)
         rows += read
     took = time.perf_counter() - begun
+    cursors[Stream.DOCUMENTS], _ = _until_quiet(connector, Stream.DOCUMENTS, None)
     part.add("odbc.first_read", rows / took, label, note=f"{rows:,} rows in {took:.0f} s")
     _idle(part, label, office, connector, cursors, sizes, list(STREAMS))
+    _idle_lists(part, label, office, connector, sizes)
     _ten_changes(part, label, office, connector, cursors, sizes)
     _notes(part, label, connector, office, sizes)
     if label == "Dentrix":
@@ -105,6 +109,24 @@ def _idle(
         if stream is Stream.APPOINTMENT_STATUS:
             visits = len(office.knobs.visits_today())
             part.add("odbc.day", wall, label, note=f"{visits} visits")
+
+
+def _idle_lists(part: Part, label: str, office: Office, connector: Connector, sizes: Sizes) -> None:
+    """The check of the lists as the hub makes it: who answers and with which columns, then every list."""
+    client, server = [], []
+    for _ in range(sizes.odbc_runs):
+        cost = _cost(office, partial(_read_lists, connector, sizes.odbc_checks))
+        client.append(cost[0] / sizes.odbc_checks)
+        server.append(cost[1] / sizes.odbc_checks)
+    part.add("odbc.lists_client", client, label)
+    part.add("odbc.lists_server", server, label)
+
+
+def _read_lists(connector: Connector, count: int) -> None:
+    for _ in range(count):
+        assert connector.identify().reads
+        for kind in connector.manifest.lookups:
+            assert connector.lookups(kind)
 
 
 def _checks(connector: Connector, stream: Stream, cursors: dict[Stream, str], count: int) -> None:
@@ -233,6 +255,7 @@ def _fill(knobs: Knobs, size: Size) -> None:
     coming = bookings()
     while some := list(islice(coming, AT_ONCE)):
         knobs.add_visits(some)
+    knobs.add_documents(keys)
 
 
 def _person(number: int) -> Person:

@@ -90,7 +90,9 @@ PARTS: dict[str, str] = {
         "on a MariaDB of its own behind its ODBC driver and unixODBC. The connector is asked back to back in one "
         "process: what the hub stores of it is not in these figures. Processor time is the scheduler's own, of the "
         "asking process and of all threads of the database server. The check of statuses is the re-read of today's "
-        "schedule, whose rows are hashed and compared. After ten changes, one check of statuses and one of "
+        "schedule, whose rows are hashed and compared. The index of documents is checked with one document for each "
+        "patient; the check of the lists asks who answers, which columns there are, and for every list. After ten "
+        "changes, one check of statuses and one of "
         "appointments. A note is written in a transaction of its own, committed to the disk, and read back before "
         "the next one. Whether Dentrix has indexes on its times of change is not known: both ways are measured. "
         "These are figures of this project's connectors and sandboxes, not of SQL Anywhere or FairCom."
@@ -297,7 +299,10 @@ TABLE: tuple[Line, ...] = (
             key=f"odbc.{stream}_{side}", part="odbc", engines=_ODBC, unit="ms",
             what=f"by ODBC: idle check of {words}, {whose} processor time",
         )
-        for stream, words in (("status", "statuses"), ("appointments", "appointments"), ("patients", "patients"))
+        for stream, words in (
+            ("status", "statuses"), ("appointments", "appointments"), ("patients", "patients"),
+            ("documents", "the index of documents"), ("lists", "all lists and of the tables' columns"),
+        )
         for side, whose in (("client", "connector's"), ("server", "server's"))
     ),
     *(

@@ -20,6 +20,25 @@ def test_the_cost_is_the_counted_one() -> None:
     )
 
 
+def test_every_test_file_of_a_connector_is_counted(tmp_path: Path) -> None:
+    folders = ("src/chartbridge/connectors/x", "tests/contract", "tests/connectors/x/deeper")
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    for file, lines in {
+        "src/chartbridge/bootstrap.py": 1,
+        "src/chartbridge/connectors/x/manifest.toml": 3,
+        "src/chartbridge/connectors/x/README.md": 4,
+        "tests/contract/test_x.py": 10,
+        "tests/connectors/x/__init__.py": 0,
+        "tests/connectors/x/test_x.py": 20,
+        "tests/connectors/x/deeper/test_more.py": 300,
+    }.items():
+        (tmp_path / file).write_text("line\n" * lines)
+    assert "3 test files with 330 lines, of which its rig and its share of the suite are 10;" in cost(
+        "x", tmp_path
+    )
+
+
 def test_only_a_connector_that_exists_is_counted() -> None:
     assert main(["nothing"]) == 2
     assert main(["csv_folder"]) == 0

@@ -123,6 +123,33 @@ def test_used_up_nothing_is_asked_and_a_sentence_says_until_when(office: Office)
     assert "December 1" in office.state().error
 
 
+def test_a_long_list_stops_before_the_page_that_would_pass_the_number_and_goes_on_after_it(
+    office: Office,
+) -> None:
+    for number in range(450):
+        office.rig.practice.put("patients", str(9000 + number), {"lastName": "Ng", "patientStatus": "ACTIVE"})
+    office.use(29_996)
+    office.check()
+    assert len(office.rig.practice.calls) == 4
+    assert office.budget().used == 30_000
+    assert 100 <= MirrorPatient.objects.count() < 450
+    assert office.state().error_code == "unavailable"
+    assert "used up" in office.state().error
+    office.clock.advance(3601)
+    office.check()
+    assert len(office.rig.practice.calls) == 4
+    office.clock.advance((TURN - office.clock.now()).total_seconds() + 1)
+    office.check()
+    assert MirrorPatient.objects.count() == 452
+
+
+def test_no_stream_may_be_asked_more_often_than_every_two_minutes_or_more_rarely_than_hourly() -> None:
+    for claim in registry().manifests["ascend"].streams.values():
+        assert claim.least_interval == 120
+        assert claim.most_interval == 3600
+        assert 120 <= claim.default_interval <= 3600
+
+
 def test_when_the_month_turns_reading_goes_on_by_itself(office: Office) -> None:
     office.check()
     office.use(30_000)

@@ -138,6 +138,10 @@ class Metered(Protocol):
         """How many calls were sent since this connector was made, whatever became of them."""
         ...
 
+    def allow_calls(self, calls: int) -> None:
+        """Send at most so many more from now on; one that would be more raises `Unavailable` and is not sent."""
+        ...
+
 
 ConnectorFactory = Callable[[Settings, Clock], Connector]
 """What a connector's `connector.py` exports as `connect`."""

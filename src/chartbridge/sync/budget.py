@@ -105,7 +105,10 @@ class Spending:
         self._counted: WeakKeyDictionary[Connector, int] = WeakKeyDictionary()
 
     def before(self, connection: Connection, connector: Connector, states: Iterable[StreamState]) -> float:
-        """By what intervals are to be multiplied. Raises `Unavailable` where nothing may be asked any more."""
+        """By what intervals are to be multiplied. Raises `Unavailable` where nothing may be asked any more.
+
+        From here on the connector sends no call that would pass the budget, in the middle of a list either.
+        """
         if not connector.manifest.call_budget:
             return 1.0
         self.count(connection, connector)
@@ -114,6 +117,7 @@ class Spending:
             return 1.0
         if budget.is_used_up:
             raise Unavailable(budget.sentence, retry_after=min(_LONGEST_WAIT_S, budget.left_s))
+        cast("Metered", connector).allow_calls(budget.most - budget.used)
         return budget.stretch
 
     def count(self, connection: Connection, connector: Connector) -> None:

@@ -16,14 +16,16 @@ CODE = (".py", ".toml")
 
 
 def cost(name: str, root: Path = ROOT) -> str:
-    """Files and lines of a connector, of its rig and of its page, in one sentence."""
+    """Files and lines of a connector, of its tests and of its page, in one sentence."""
     folder = root / "src" / "chartbridge" / "connectors" / name
     code = [path for path in folder.iterdir() if path.suffix in CODE]
-    rig = root / "tests" / "contract" / f"test_{name}.py"
+    tests = [root / "tests" / "contract" / f"test_{name}.py"]
+    tests += [path for path in (root / "tests" / "connectors" / name).rglob("*.py") if path.stat().st_size]
     shared = _lines([root / "src" / "chartbridge" / "bootstrap.py"], f"connectors.{name}")
     return (
         f"{len(code)} files with {_lines(code)} lines, of which its manifest is {_lines([folder / 'manifest.toml'])}; "
-        f"a test file with its rig of {_lines([rig])} lines; a README of {_lines([folder / 'README.md'])} lines; "
+        f"{len(tests)} test files with {_lines(tests)} lines, of which its rig and its share of the suite are "
+        f"{_lines(tests[:1])}; a README of {_lines([folder / 'README.md'])} lines; "
         f"{shared} line in a file of others"
     )
 

@@ -39,15 +39,37 @@ class Busy(Unavailable):
     """The API asks to be left alone for a while."""
 
 
+class Meter:
+    """Counts the calls that go out, and lets no more out than it was told. May be used from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls, self._most = 0, float("inf")
+
+    def allow(self, calls: int) -> None:
+        """So many more from now on."""
+        with self._lock:
+            self._most = self.calls + calls
+
+    def take(self) -> None:
+        """Count one that is about to go out. Raises `Unavailable` where it may not."""
+        with self._lock:
+            if self.calls >= self._most:
+                raise Unavailable(
+                    f"This month's calls to {NAME} are used up. Reading goes on by itself when the month turns; or "
+                    "raise the number on the PMS Connection page."
+                )
+            self.calls += 1
+
+
 class Ascend:
     """One organization's API. May be used from several threads."""
 
-    def __init__(self, settings: AscendSettings, clock: Clock) -> None:
-        self.settings, self._clock = settings, clock
+    def __init__(self, settings: AscendSettings, clock: Clock, meter: Meter) -> None:
+        self.settings, self._clock, self._meter = settings, clock, meter
         self._http = Http(settings.address, name=NAME, setting="address")
         self._lock = threading.Lock()
         self._token, self._token_until = "", float("-inf")
-        self.calls = 0
 
     def page(self, resource: str, terms: list[str], after: str) -> Piece:
         """One page of a list, in the order of their numbers, after one of them."""
@@ -88,14 +110,14 @@ class Ascend:
             "Authorization": f"Bearer {self._signed_in()}",
             "Organization-ID": self.settings.organization_id,
         }
-        self.calls += 1
+        self._meter.take()
         return self._http.read("GET", path, params, headers=headers)
 
     def _signed_in(self) -> str:
         with self._lock:
             if self._clock.monotonic() < self._token_until:
                 return self._token
-            self.calls += 1
+            self._meter.take()
             form = {"client_id": self.settings.client_id, "client_secret": self.settings.client_secret}
             answer = self._http.read(
                 "POST",

@@ -8,7 +8,7 @@ from functools import cache, partial
 from importlib.resources import files
 
 from chartbridge.connectors.ascend import codec
-from chartbridge.connectors.ascend.client import BUSY, Ascend, Busy
+from chartbridge.connectors.ascend.client import BUSY, Ascend, Busy, Meter
 from chartbridge.connectors.ascend.reading import ListReader
 from chartbridge.connectors.ascend.settings import parse
 from chartbridge.connectors.ascend.words import MEANINGS, NAME, STATUSES
@@ -30,9 +30,9 @@ def manifest() -> Manifest:
 class _Parts:
     """What is open for one office, made of its settings."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, meter: Meter) -> None:
         entered = parse(settings)
-        self.api = Ascend(entered, clock)
+        self.api = Ascend(entered, clock, meter)
         visit = partial(codec.appointment, zone=entered.zone)
         self.readers = {
             Stream.APPOINTMENTS: ListReader(self.api, clock, "appointments", visit, has_today=True),
@@ -47,7 +47,7 @@ class AscendConnector:
         self._settings, self._clock = settings, clock
         self._lock = threading.Lock()
         self._parts: _Parts | None = None
-        self._calls_before = 0
+        self._meter = Meter()
 
     def __repr__(self) -> str:
         return "AscendConnector()"
@@ -58,8 +58,11 @@ class AscendConnector:
 
     def calls_made(self) -> int:
         """How many calls were sent since this connector was made, whatever became of them."""
-        with self._lock:
-            return self._calls_before + (self._parts.api.calls if self._parts else 0)
+        return self._meter.calls
+
+    def allow_calls(self, calls: int) -> None:
+        """Send at most so many more."""
+        self._meter.allow(calls)
 
     def identify(self) -> PmsIdentity:
         parts, busy = self._open(), ""
@@ -117,14 +120,13 @@ class AscendConnector:
     def close(self) -> None:
         with self._lock:
             held, self._parts = self._parts, None
-            self._calls_before += held.api.calls if held else 0
         if held is not None:
             held.api.close()
 
     def _open(self) -> _Parts:
         with self._lock:
             if self._parts is None:
-                self._parts = _Parts(self._settings, self._clock)
+                self._parts = _Parts(self._settings, self._clock, self._meter)
             return self._parts
 
 

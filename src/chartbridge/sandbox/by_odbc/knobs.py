@@ -110,6 +110,10 @@ class Knobs(ABC):
     def add_visits(self, bookings: Sequence[Booking]) -> None:
         """Book many."""
 
+    @abstractmethod
+    def add_documents(self, patients: Sequence[str]) -> None:
+        """Add an entry to the documents of each of many patients."""
+
     def fill(self, count: int, seed: int) -> None:
         """Fill an empty practice with people and their visits."""
         now = self.at.now()

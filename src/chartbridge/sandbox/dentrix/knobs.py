@@ -162,6 +162,33 @@ class DentrixKnobs(Knobs):
         )
         return self.attach(document, patient)
 
+    def add_documents(self, patients: Sequence[str]) -> None:
+        first = int(self.at.rows("SELECT COALESCE(MAX(docid), 0) AS top FROM document")[0]["top"]) + 1
+        today = self.at.now().date()
+        for begin in range(0, len(patients), AT_ONCE):
+            some = list(enumerate(patients[begin : begin + AT_ONCE], first + begin))
+            self.at.insert_many(
+                "document",
+                [
+                    {
+                        "docid": key,
+                        "doctypeid": 3,
+                        "descript": "Statement",
+                        "pages": 1,
+                        "createdate": today,
+                        "docfmt": 2,
+                    }
+                    for key, _ in some
+                ],
+            )
+            self.at.insert_many(
+                "docattach",
+                [
+                    {"docid": key, "attachtotype": 1, "attachtoentityid": int(patient)}
+                    for key, patient in some
+                ],
+            )
+
     def attach(self, document: int, patient: str) -> str:
         """Attach a document to a (further) patient."""
         return str(self.at.insert("docattach", docid=document, attachtotype=1, attachtoentityid=int(patient)))

@@ -153,18 +153,26 @@ class EaglesoftKnobs(Knobs):
     # papers
 
     def add_document(self, patient: str, name: str, kind: str = "2") -> str:
-        return str(
-            self.at.insert(
+        group = int(kind) if kind.isdecimal() else 1
+        return str(self.at.insert("document", **self._document(patient, name, group)))
+
+    def add_documents(self, patients: Sequence[str]) -> None:
+        for begin in range(0, len(patients), AT_ONCE):
+            self.at.insert_many(
                 "document",
-                document_name=name[:40],
-                document_type="Adobe Acrobat Document",
-                document_creation_date=self.at.now(),
-                ref_id=patient,
-                ref_table="patient",
-                open_with=3,
-                document_group_id=int(kind) if kind.isdecimal() else 1,
+                [self._document(key, "Statement", 3) for key in patients[begin : begin + AT_ONCE]],
             )
-        )
+
+    def _document(self, patient: str, name: str, group: int) -> dict[str, object]:
+        return {
+            "document_name": name[:40],
+            "document_type": "Adobe Acrobat Document",
+            "document_creation_date": self.at.now(),
+            "ref_id": patient,
+            "ref_table": "patient",
+            "open_with": 3,
+            "document_group_id": group,
+        }
 
     def delete_document(self, document: str) -> None:
         """Remove an entry."""
