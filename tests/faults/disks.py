@@ -56,6 +56,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
         _as_root("umount", "--lazy", str(folder))
 
 
+@contextmanager
+def remounted(disk: SmallDisk, *, read_only: bool) -> Iterator[None]:
+    """Let nobody write on it meanwhile, if so wished."""
+    if read_only:
+        _as_root("mount", "-o", "remount,ro", str(disk.folder))
+    try:
+        yield
+    finally:
+        if read_only:
+            _as_root("mount", "-o", "remount,rw", str(disk.folder))
+
+
 def _as_root(*command: str) -> None:
     done = subprocess.run([*([] if am_root() else ["sudo", "-n"]), *command], capture_output=True, text=True)
     if done.returncode:

@@ -1,7 +1,8 @@
 """A fault proxy: a TCP forwarder that can drop a request or its answer, hold either back, stall or slow a line.
 
 It knows turns, not words: what a client sends after an answer (or first of all) begins a request, and the first
-bytes back are its answer. So it serves HTTP without pipelining, and MySQL's protocol.
+bytes back are its answer. So it serves HTTP without pipelining, and MySQL's protocol. Where a client also sends what
+is not answered (an ODBC driver lets go of statements so), each piece it sends is taken for a request: `in_turns`.
 Must not be in it: when which fault strikes (that is the caller's `choose`).
 """
 
@@ -26,6 +27,7 @@ class Does(StrEnum):
     """What a fault does to one request."""
 
     DROPS_REQUEST = "drops_request"  # the line is reset, nothing was passed on
+    LANDS_LATE = "lands_late"  # the line is reset for the client at once, what it asked is carried out later
     DROPS_ANSWER = "drops_answer"  # passed on and carried out, then the line is reset
     DELAYS_REQUEST = "delays_request"  # passed on later, even if the client has gone by then
     DELAYS_ANSWER = "delays_answer"  # carried out at once, answered later
@@ -34,11 +36,13 @@ class Does(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault for one request; `seconds` for the two that delay."""
+    """One fault for one request; `seconds` for those that delay."""
 
     does: Does
     seconds: float = 0.0
 
+
+_LATE = (Does.DELAYS_REQUEST, Does.LANDS_LATE)
 
 Choose = Callable[[bytes], Fault | None]
 """Given the first bytes of a request, the fault that strikes it."""
@@ -47,8 +51,8 @@ Choose = Callable[[bytes], Fault | None]
 class FaultProxy:
     """Listens on a port of its own and forwards to `host`:`port`."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._to = (host, port)
+    def __init__(self, host: str, port: int, *, in_turns: bool = True) -> None:
+        self._to, self.in_turns = (host, port), in_turns
         self.host, self.port = "127.0.0.1", 0
         self.choose: Choose = lambda _request: None
         self.bytes_per_second = 0
@@ -161,7 +165,7 @@ class _Line:
     def _forth(self) -> None:
         try:
             while piece := self._near.recv(PIECE):
-                if not self._asked:
+                if not (self._asked and self._proxy.in_turns):
                     self._begin(piece)
                     if self._fault and self._fault.does is Does.DROPS_REQUEST:
                         self.reset()
@@ -180,12 +184,14 @@ class _Line:
         self._fault = self._proxy.choose(piece)
         if self._fault:
             self._proxy.struck[self._fault.does] += 1
-            if self._fault.does is Does.DELAYS_REQUEST:
+            if self._fault.does is Does.LANDS_LATE:
+                _reset(self._near)
+            if self._fault.does in _LATE:
                 time.sleep(self._fault.seconds)
 
     def _client_left(self) -> None:
         """What was held back for a client who has gone still has to land: the other side must not be cut before."""
-        if self._asked and self._fault and self._fault.does is Does.DELAYS_REQUEST:
+        if self._asked and self._fault and self._fault.does in _LATE:
             self._answered.wait(30)
         with suppress(OSError):
             self._far.shutdown(socket.SHUT_RDWR)
