@@ -6,47 +6,25 @@ Must not be in it: a vendor's columns.
 from __future__ import annotations
 
 import re
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from datetime import time as daytime
 from pathlib import Path
 from typing import ClassVar
 
-from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.charts import LookupKind
-from chartbridge.pms.commands import (
-    AddDocument,
-    AddNote,
-    Command,
-    CommandKind,
-    MarkInsuranceVerified,
-    SetAppointmentStatus,
-)
+from chartbridge.pms.commands import Command, CommandKind
 from chartbridge.pms.connector import Connector, ConnectorFactory, Settings
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.by_odbc import importer
 from chartbridge.sandbox.by_odbc.knobs import Knobs
 from chartbridge.sandbox.by_odbc.practice import OdbcPractice
+from chartbridge.testing.asked import CANARIES, Asked
 from chartbridge.testing.line import Cut, Line
+from chartbridge.testing.plain_rig import MovableClock
 from chartbridge.testing.rig import Truth
-
-CANARIES = ("Quuxbertha", "Xyzzyowski", "(555)019-8642", "quux.canary@example.org")
-
-
-class Clock:
-    """The hub's clock."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.ahead.total_seconds()
 
 
 class OdbcRig(ABC):
@@ -72,7 +50,7 @@ class OdbcRig(ABC):
     """Which papers, patients and visits (between two days) are in scope, by their keys (k)."""
 
     def __init__(self, knobs: Knobs, folder: Path) -> None:
-        self.knobs, self.clock = knobs, Clock()
+        self.knobs, self.clock = knobs, MovableClock()
         self.canaries: Sequence[str] = CANARIES
         server = knobs.at.server
         self.line = Line(server.host, server.port)
@@ -265,34 +243,17 @@ class OdbcRig(ABC):
 
     def command(self, kind: CommandKind, marker: str, *, text: str = "") -> Command:
         now = self.clock.now()
-        if kind is CommandKind.ADD_NOTE:
-            return AddNote(
-                patient_key=self.patient,
-                text=f"{text or 'Reminder sent.'} {marker}",
-                marker=marker,
-                note_type_key=self.note_type,
-                provider_key=self.provider,
-                occurred_at=now,
-                medium=Medium.TEXT,
-                direction=Direction.OUTGOING,
-            )
-        if kind is CommandKind.ADD_DOCUMENT:
-            return AddDocument(
-                patient_key=self.patient,
-                name=f"{text or 'Statement'} {marker}",
-                marker=marker,
-                document_type_key="2",
-                provider_key=self.provider,
-                content=b"%PDF-1.7\n%made up\n",
-                occurred_at=now,
-            )
-        if kind is CommandKind.MARK_INSURANCE_VERIFIED:
-            return MarkInsuranceVerified(
-                patient_key=self.patient, verified_on=now.date(), marker=marker, note=f"Active {marker}"
-            )
-        return SetAppointmentStatus(
-            patient_key=self.patient, appointment_key=self.book(), status_key=self.statuses()[1]
+        asked = Asked(
+            patient=self.patient,
+            note_type=self.note_type,
+            document_type="2",
+            provider=self.provider,
+            status=self.statuses()[1],
+            book=self.book,
+            now=now,
+            day=now.date(),
         )
+        return asked.command(kind, marker, text)
 
     def aside(self, command: Command) -> Command:
         return replace(command, patient_key=self.neighbour)

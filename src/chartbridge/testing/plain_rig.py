@@ -11,20 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.charts import LookupKind
-from chartbridge.pms.commands import (
-    AddDocument,
-    AddNote,
-    Command,
-    CommandKind,
-    MarkInsuranceVerified,
-    SetAppointmentStatus,
-)
+from chartbridge.pms.commands import Command, CommandKind
 from chartbridge.pms.reading import Stream
+from chartbridge.testing.asked import CANARIES, Asked
 from chartbridge.testing.rig import Truth
-
-CANARIES = ("Quuxbertha", "Xyzzyowski", "(555)019-8642", "quux.canary@example.org")
 
 
 class MovableClock:
@@ -174,34 +165,17 @@ class PlainRig:
 
     def command(self, kind: CommandKind, marker: str, *, text: str = "") -> Command:
         now = self.clock.now()
-        if kind is CommandKind.ADD_NOTE:
-            return AddNote(
-                patient_key=self.patient,
-                text=f"{text or 'Reminder sent.'} {marker}",
-                marker=marker,
-                note_type_key=self.note_type,
-                provider_key=self.provider,
-                occurred_at=now,
-                medium=Medium.TEXT,
-                direction=Direction.OUTGOING,
-            )
-        if kind is CommandKind.ADD_DOCUMENT:
-            return AddDocument(
-                patient_key=self.patient,
-                name=f"{text or 'Statement'} {marker}",
-                marker=marker,
-                document_type_key=self.document_type,
-                provider_key=self.provider,
-                content=b"%PDF-1.7\n%made up\n",
-                occurred_at=now,
-            )
-        if kind is CommandKind.MARK_INSURANCE_VERIFIED:
-            return MarkInsuranceVerified(
-                patient_key=self.patient, verified_on=now.date(), marker=marker, note=f"Active {marker}"
-            )
-        return SetAppointmentStatus(
-            patient_key=self.patient, appointment_key=self.book(), status_key=self.statuses()[1]
+        asked = Asked(
+            patient=self.patient,
+            note_type=self.note_type,
+            document_type=self.document_type,
+            provider=self.provider,
+            status=self.statuses()[1],
+            book=self.book,
+            now=now,
+            day=now.date(),
         )
+        return asked.command(kind, marker, text)
 
     def _next(self) -> int:
         self._given += 1

@@ -16,10 +16,11 @@ from chartbridge.domain.people import Patient
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import AddNote, CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorised, Unreadable
+from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.dentrix.rig import DentrixRig
+from tests.connectors.odbc_desk import DeskContract
 from tests.connectors.odbc_versions import VersionsContract
 
 MARKER = "CB-7K2QM9XD"
@@ -29,23 +30,6 @@ def _note(rig: DentrixRig) -> AddNote:
     command = rig.command(CommandKind.ADD_NOTE, MARKER)
     assert isinstance(command, AddNote)
     return command
-
-
-@pytest.mark.parametrize("said", ["", "false"])
-def test_until_the_practice_says_that_it_holds_the_licence_everything_is_read_and_nothing_is_sent(
-    dentrix_rig: DentrixRig, said: str
-) -> None:
-    rig = dentrix_rig
-    connector = connect(rig.settings(write_licence=said), rig.clock)
-    assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
-    for kind in connector.manifest.commands:
-        with pytest.raises(Unauthorised, match="Write licence"):
-            connector.write(rig.command(kind, MARKER))
-    assert rig.writes_received() == 0
-    assert rig.truth(MARKER) == []
-    said_of_it = [finding for finding in connector.examine() if finding.ability == "add_note"]
-    assert [finding.ok for finding in said_of_it] == [None]
-    assert "Henry Schein One" in said_of_it[0].fix
 
 
 def test_the_switch_is_a_boolean_that_is_off() -> None:
@@ -229,6 +213,18 @@ def test_a_version_without_a_column_loses_that_ability_and_says_so(dentrix_rig: 
     assert any("docattach.attachtotype" in sentence for sentence in said)
 
 
+class TestDeskOfDentrix(DeskContract):
+    setting, wished, others = b"UPDATE admin.appt", "1", ("6", "4")
+    logged = "SELECT * FROM appthist WHERE note = 'Chartbridge'"
+    no_status = "UPDATE appt SET status = NULL WHERE apptid = %s"
+    off, who = ({"write_licence": "false"}, {"write_licence": ""}), "Write licence"
+    asked = "Henry Schein One"
+
+    @pytest.fixture
+    def rig(self, dentrix_rig: DentrixRig) -> DentrixRig:
+        return dentrix_rig
+
+
 class TestOlderDentrix(VersionsContract):
     lost_of_writing = {
         "contact.refid": CommandKind.ADD_NOTE,
@@ -322,60 +318,3 @@ def test_a_cursor_is_the_same_after_it_was_stored_and_another_connectors_is_not_
     cursor = Cursor(top=7, stamped=Stamped(wall=NOON, offset=-240, after=3, then=(NOON, -300)))
     assert parse("dx", cursor.text("dx")) == cursor
     assert parse("es", cursor.text("dx")) is None
-
-
-@pytest.mark.parametrize("there", ["6", "4"])
-def test_a_move_at_the_desk_in_the_instant_between_looking_and_setting_stands(
-    dentrix_rig: DentrixRig, there: str
-) -> None:
-    rig = dentrix_rig
-    visit = rig.book()
-    connector = rig.connect()
-    connector.identify()
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
-    rig.just_before(b"UPDATE admin.appt", lambda: rig.set_status(visit, there))
-    with pytest.raises(Conflict) as caught:
-        connector.write(wish)
-    assert caught.value.current == there == rig.status_of(visit)
-    assert rig.practice.rows("SELECT * FROM appthist WHERE note = 'Chartbridge'") == []
-
-
-def test_the_same_move_at_the_desk_in_that_instant_is_no_conflict(dentrix_rig: DentrixRig) -> None:
-    rig = dentrix_rig
-    visit = rig.book()
-    connector = rig.connect()
-    connector.identify()
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
-    rig.just_before(b"UPDATE admin.appt", lambda: rig.set_status(visit, wish.status_key))
-    assert connector.write(wish).text == wish.status_key == rig.status_of(visit)
-
-
-def test_a_visit_without_any_status_is_given_one(dentrix_rig: DentrixRig) -> None:
-    rig = dentrix_rig
-    visit = rig.book()
-    rig.practice.run("UPDATE appt SET status = NULL WHERE apptid = %s", (visit,))
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="1")
-    rig.connect().write(wish)
-    assert rig.status_of(visit) == wish.status_key
-
-
-def test_while_writing_is_off_documents_wait_in_the_folder_and_are_found_there_when_it_is_on(
-    dentrix_rig: DentrixRig, tmp_path: Path
-) -> None:
-    rig = dentrix_rig
-    folder = tmp_path / "waiting"
-    folder.mkdir()
-    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
-    off = connect(rig.settings(write_licence="false", handoff_folder=str(folder)), rig.clock)
-    assert off.write(command).handed_over
-    assert rig.truth(MARKER) == []
-    assert [finding for finding in off.examine() if finding.ability == "add_document"] == []
-    waiting = connect(rig.settings(handoff_folder=str(folder)), rig.clock).landed(command)
-    assert waiting is not None
-    assert waiting.handed_over
-    alone = connect(rig.settings(write_licence="false"), rig.clock)
-    assert any(
-        "Write licence" in finding.sentence
-        for finding in alone.examine()
-        if finding.ability == "add_document"
-    )

@@ -13,27 +13,14 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Conflict, Misconfigured, Refused, Unauthorised, Unreadable
+from chartbridge.pms.errors import Misconfigured, Refused, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.eaglesoft.rig import EaglesoftRig
+from tests.connectors.odbc_desk import DeskContract
 from tests.connectors.odbc_versions import VersionsContract
 
 MARKER = "CB-7K2QM9XD"
-
-
-def test_without_an_authorisation_everything_is_read_and_nothing_is_sent(eaglesoft_rig: EaglesoftRig) -> None:
-    rig = eaglesoft_rig
-    connector = connect(rig.settings(authorisation=""), rig.clock)
-    assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
-    for kind in connector.manifest.commands:
-        with pytest.raises(Unauthorised, match="Patterson"):
-            connector.write(rig.command(kind, MARKER))
-    assert rig.writes_received() == 0
-    assert rig.truth(MARKER) == []
-    said = [finding for finding in connector.examine() if finding.ability == "add_note"]
-    assert said[0].ok is None
-    assert "Patterson" in said[0].sentence
 
 
 def test_trying_whether_writing_is_let_through_leaves_nothing(eaglesoft_rig: EaglesoftRig) -> None:
@@ -91,6 +78,20 @@ def test_a_version_without_arrival_statuses_loses_them_and_nothing_else(eaglesof
         )
     said = [finding.sentence for finding in connector.examine() if finding.ok is False]
     assert any("walked out can be written: no, this version lacks" in sentence for sentence in said)
+
+
+class TestDeskOfEaglesoft(DeskContract):
+    setting, wished, others = b"UPDATE PPM.appointment", "confirmation:1", ("confirmation:3", "arrival:2")
+    logged = "SELECT * FROM appt_log"
+    no_status = (
+        "UPDATE appointment SET confirmation_status = NULL, arrival_status = NULL WHERE appointment_id = %s"
+    )
+    off, who = ({"authorisation": ""},), "Patterson"
+    asked = "Patterson"
+
+    @pytest.fixture
+    def rig(self, eaglesoft_rig: EaglesoftRig) -> EaglesoftRig:
+        return eaglesoft_rig
 
 
 class TestOlderEaglesoft(VersionsContract):
@@ -226,41 +227,6 @@ def test_many_keys_are_read_in_pieces(eaglesoft_rig: EaglesoftRig) -> None:
         assert max(page.rows_read for page in heard.pages) <= 1000
 
 
-@pytest.mark.parametrize("there", ["confirmation:3", "arrival:2"])
-def test_a_move_at_the_desk_in_the_instant_between_looking_and_setting_stands(
-    eaglesoft_rig: EaglesoftRig, there: str
-) -> None:
-    rig = eaglesoft_rig
-    visit = rig.book()
-    connector = rig.connect()
-    connector.identify()
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
-    rig.just_before(b"UPDATE PPM.appointment", lambda: rig.set_status(visit, there))
-    with pytest.raises(Conflict) as caught:
-        connector.write(wish)
-    assert caught.value.current == there == rig.status_of(visit)
-    assert rig.practice.rows("SELECT * FROM appt_log") == []
-
-
-def test_the_same_move_at_the_desk_in_that_instant_is_no_conflict(eaglesoft_rig: EaglesoftRig) -> None:
-    rig = eaglesoft_rig
-    visit = rig.book()
-    connector = rig.connect()
-    connector.identify()
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
-    rig.just_before(b"UPDATE PPM.appointment", lambda: rig.set_status(visit, wish.status_key))
-    assert connector.write(wish).text == wish.status_key == rig.status_of(visit)
-
-
-def test_a_visit_without_any_status_is_given_one(eaglesoft_rig: EaglesoftRig) -> None:
-    rig = eaglesoft_rig
-    visit = rig.book()
-    rig.knobs.set_visit(visit, confirmation_status=None, arrival_status=None)
-    wish = SetAppointmentStatus(patient_key=rig.patient, appointment_key=visit, status_key="confirmation:1")
-    rig.connect().write(wish)
-    assert rig.status_of(visit) == wish.status_key
-
-
 @pytest.mark.parametrize("expected", ["", "arrival:2"])
 def test_a_confirmation_that_could_not_be_seen_beside_an_arrival_is_refused_and_not_written(
     eaglesoft_rig: EaglesoftRig, expected: str
@@ -278,23 +244,3 @@ def test_a_confirmation_that_could_not_be_seen_beside_an_arrival_is_refused_and_
     )
     assert row == [{"c": 0}]
     assert rig.practice.rows("SELECT * FROM appt_log") == []
-
-
-def test_while_writing_is_off_documents_wait_in_the_folder_and_are_found_there_when_it_is_on(
-    eaglesoft_rig: EaglesoftRig, tmp_path: Path
-) -> None:
-    rig = eaglesoft_rig
-    folder = tmp_path / "waiting"
-    folder.mkdir()
-    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
-    off = connect(rig.settings(authorisation="", handoff_folder=str(folder)), rig.clock)
-    assert off.write(command).handed_over
-    assert rig.truth(MARKER) == []
-    assert [finding for finding in off.examine() if finding.ability == "add_document"] == []
-    waiting = connect(rig.settings(handoff_folder=str(folder)), rig.clock).landed(command)
-    assert waiting is not None
-    assert waiting.handed_over
-    alone = connect(rig.settings(authorisation=""), rig.clock)
-    assert any(
-        "Patterson" in finding.sentence for finding in alone.examine() if finding.ability == "add_document"
-    )

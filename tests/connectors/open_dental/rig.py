@@ -9,25 +9,17 @@ from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 from chartbridge.connectors.open_dental.connector import connect
-from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.charts import LookupKind
-from chartbridge.pms.commands import (
-    AddDocument,
-    AddNote,
-    Command,
-    CommandKind,
-    MarkInsuranceVerified,
-    SetAppointmentStatus,
-)
+from chartbridge.pms.commands import Command, CommandKind
 from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.open_dental.database import SqliteDatabase
 from chartbridge.sandbox.open_dental.faults import Fault, Where
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
+from chartbridge.testing.asked import CANARIES, Asked
 from chartbridge.testing.line import Line
 from chartbridge.testing.rig import Truth
 
-CANARIES = ("Quuxbertha", "Xyzzyowski", "(555)019-8642", "quux.canary@example.org")
 NEXT_TO_HER = ("Plughmann", "(555)019-7531")
 
 
@@ -262,36 +254,17 @@ class OpenDentalRig:
     # commands
 
     def command(self, kind: CommandKind, marker: str, *, text: str = "") -> Command:
-        now, patient = self.clock.now(), self.patient_of_today()
-        if kind is CommandKind.ADD_NOTE:
-            return AddNote(
-                patient_key=patient,
-                text=f"{text or 'Reminder sent.'} {marker}",
-                marker=marker,
-                note_type_key="239",
-                provider_key="1",
-                occurred_at=now,
-                medium=Medium.TEXT,
-                direction=Direction.OUTGOING,
-            )
-        if kind is CommandKind.ADD_DOCUMENT:
-            return AddDocument(
-                patient_key=patient,
-                name=f"{text or 'Account Statement'} {marker}",
-                marker=marker,
-                document_type_key="240",
-                provider_key="1",
-                content=b"%PDF-1.7\n%made up\n",
-                occurred_at=now,
-            )
-        if kind is CommandKind.MARK_INSURANCE_VERIFIED:
-            return MarkInsuranceVerified(
-                patient_key=patient,
-                verified_on=date.fromisoformat(self._day()[0][:10]),
-                marker=marker,
-                note=f"{text or 'Active'} {marker}",
-            )
-        return SetAppointmentStatus(patient_key=patient, appointment_key=self.book(), status_key="22")
+        asked = Asked(
+            patient=self.patient_of_today(),
+            note_type="239",
+            document_type="240",
+            provider="1",
+            status="22",
+            book=self.book,
+            now=self.clock.now(),
+            day=date.fromisoformat(self._day()[0][:10]),
+        )
+        return asked.command(kind, marker, text)
 
     def aside(self, command: Command) -> Command:
         return replace(command, patient_key=str(self.neighbour))

@@ -6,16 +6,21 @@ Must not be in it: SQL, decoding, what a number of a vendor's means.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Protocol
+from functools import partial
+from typing import ClassVar, Protocol
 
 from chartbridge.connectors.by_odbc import examining, looking
-from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.database import Database, Vendor
 from chartbridge.connectors.by_odbc.examining import Examined
 from chartbridge.connectors.by_odbc.looking import Place
 from chartbridge.connectors.by_odbc.papers import Papers
+from chartbridge.connectors.by_odbc.schedule import ScheduleReader
+from chartbridge.connectors.by_odbc.settings import OdbcSettings
 from chartbridge.domain.charts import LookupItem, LookupKind
+from chartbridge.domain.clock import Clock
 from chartbridge.pms.commands import (
     AddDocument,
     AddNote,
@@ -31,42 +36,69 @@ from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Unreada
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Stream
 
+Reader = Callable[..., Page]
+"""(cursor, thorough=…) → the next page."""
 
-class Parts(Protocol):
-    """What is open for one office, made of its settings."""
 
-    database: Database
-    papers: Papers
-    examined: Examined
-    places: dict[CommandKind, Place]
+class Reads(Protocol):
+    """Reads one stream."""
 
-    def reader(self, stream: Stream) -> Reader | None:
-        """What reads a stream; None for a stream that this PMS has not."""
-        ...
+    def read(self, stored: str | None, *, thorough: bool) -> Page: ...
 
-    def lookups(self, kind: LookupKind) -> list[LookupItem]:
-        """One list, active and not; empty for what there is no list of."""
-        ...
 
-    def highest(self) -> dict[str, int]:
-        """Numbers that only grow."""
-        ...
-
-    def practice_name(self) -> str:
-        """The practice's own name, or empty."""
-        ...
+class Writes(Protocol):
+    """Writes notes and statuses."""
 
     def add_note(self, command: AddNote) -> Receipt: ...
 
     def set_status(self, command: SetAppointmentStatus) -> Receipt: ...
 
-    def note_landed(self, command: AddNote) -> Receipt | None: ...
 
-    def status_landed(self, command: SetAppointmentStatus) -> Receipt | None: ...
+class Looks(Protocol):
+    """Looks for what was written. `places`: where records of a kind lie."""
+
+    places: dict[CommandKind, Place]
+
+    def note(self, command: AddNote) -> Receipt | None: ...
+
+    def status(self, command: SetAppointmentStatus) -> Receipt | None: ...
 
 
-Reader = Callable[..., Page]
-"""(cursor, thorough=…) → the next page."""
+class Parts(ABC):
+    """What is open for one office, made of its settings. A vendor's own makes all of it when it is made."""
+
+    lists: ClassVar[Mapping[LookupKind, Callable[[Database], list[LookupItem]]]]
+    papers: Papers
+    examined: Examined
+    writer: Writes
+    looker: Looks
+    readers: Mapping[Stream, Reader]
+
+    def __init__(self, vendor: Vendor, settings: OdbcSettings, clock: Clock) -> None:
+        self.database = Database(vendor, settings, clock)
+
+    def lookups(self, kind: LookupKind) -> list[LookupItem]:
+        """One list, active and not; empty for what there is no list of, or none in this version."""
+        make = self.lists.get(kind)
+        return make(self.database) if make and self.database.has(kind) else []
+
+    @abstractmethod
+    def highest(self) -> dict[str, int]:
+        """Numbers that only grow. A table that this version lacks says nothing."""
+
+    def practice_name(self) -> str:
+        """The practice's own name, or empty."""
+        return ""
+
+
+def readers(schedule: ScheduleReader, patients: Reads, documents: Reads) -> dict[Stream, Reader]:
+    """Which reads which stream."""
+    return {
+        Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
+        Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),
+        Stream.PATIENTS: patients.read,
+        Stream.DOCUMENTS: documents.read,
+    }
 
 
 class OdbcConnector:
@@ -120,11 +152,11 @@ class OdbcConnector:
     def lookups(self, kind: LookupKind) -> Sequence[LookupItem]:
         parts = self._open()
         parts.database.check(Stream.LOOKUPS)
-        return parts.lookups(kind) if parts.database.has(kind) else []
+        return parts.lookups(kind)
 
     def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
         parts = self._open()
-        reader = parts.reader(stream)
+        reader = parts.readers.get(stream)
         if reader is None:
             raise Unreadable(f"{parts.database.name} has no such stream.", evidence=f"stream {stream}")
         parts.database.missing()
@@ -139,11 +171,11 @@ class OdbcConnector:
         parts = self._open()
         match command:
             case AddNote():
-                return parts.add_note(command)
+                return parts.writer.add_note(command)
             case AddDocument():
                 return parts.papers.add(command)
             case SetAppointmentStatus():
-                return parts.set_status(command)
+                return parts.writer.set_status(command)
         raise Unreadable(f"{parts.database.name} can't do this.", evidence="command")
 
     def landed(self, command: Command) -> Receipt | None:
@@ -151,12 +183,12 @@ class OdbcConnector:
         match command:
             case AddNote():
                 parts.database.check(command.kind)
-                return parts.note_landed(command)
+                return parts.looker.note(command)
             case AddDocument():
                 return parts.papers.landed(command)
             case SetAppointmentStatus():
                 parts.database.check(command.kind)
-                return parts.status_landed(command)
+                return parts.looker.status(command)
         raise Unreadable(f"{parts.database.name} has no such record.", evidence="command")
 
     def landed_all(self, commands: Sequence[Command]) -> list[Receipt | None]:
@@ -164,7 +196,7 @@ class OdbcConnector:
 
     def find(self, sought: Sequence[Sought], since: datetime) -> Finds:  # noqa: ARG002  keys tell what is newer
         parts = self._open()
-        return looking.find(parts.database, parts.places, sought)
+        return looking.find(parts.database, parts.looker.places, sought)
 
     def open_file(self, ref: str) -> bytes:  # noqa: ARG002
         raise Unreadable(self._manifest.cannot["open_document"], evidence="open_file")

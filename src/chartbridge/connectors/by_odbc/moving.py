@@ -6,14 +6,17 @@ Must not be in it: a vendor's columns, which statuses may be set.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from chartbridge.connectors.by_odbc.cells import text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.pms.commands import Receipt, SetAppointmentStatus
 from chartbridge.pms.errors import Conflict, Refused
 from chartbridge.transport.odbc import Row, Transaction
 
 Shown = Callable[[Row], str | None]
-"""From a row of `visit_status` to the status that the visit shows; None where it is no visit any more."""
+"""From a row of `visit_status`, which begins with the visit's patient, to the status that the visit shows; None where
+it is no visit any more."""
 Move = Callable[[Transaction, Row], int]
 """From that row to how many rows were touched by an UPDATE that asks for its values again."""
 
@@ -51,13 +54,20 @@ def set_status(database: Database, command: SetAppointmentStatus, shown: Shown, 
             raise Conflict(
                 f"The appointment's status was changed in {name} at the same moment.", current=current
             ) from None
+    return _receipt(command)
+
+
+def status_landed(database: Database, command: SetAppointmentStatus, shown: Shown) -> Receipt | None:
+    """The receipt of a visit that shows the wished status, or nothing."""
+    rows = database.rows("visit_status", [int(command.appointment_key)])
+    if not rows or shown(rows[0]) != command.status_key:
+        return None
+    return replace(_receipt(command), patient_key=text(rows[0][0]), seen=True)
+
+
+def _receipt(command: SetAppointmentStatus) -> Receipt:
     return Receipt(
-        record=record_of_visit(command.appointment_key),
+        record=f"appointment {command.appointment_key}",
         patient_key=command.patient_key,
         text=command.status_key,
     )
-
-
-def record_of_visit(key: str) -> str:
-    """How a visit is named in a receipt."""
-    return f"appointment {key}"

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from chartbridge.connectors.by_odbc import cells
 from chartbridge.connectors.by_odbc.cursors import Cursor, parse
 from chartbridge.connectors.by_odbc.database import Database
-from chartbridge.domain.schedule import Appointment, StatusSeen
+from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
 from chartbridge.pms.reading import Gone, Page, Stream
 from chartbridge.transport.odbc import Row
 
@@ -25,14 +25,16 @@ ASKED_BY_KEY = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Visits:
-    """How a vendor's rows become visits. The key comes first in a row.
+    """How a vendor's rows become visits. The key comes first in a row, then the patient's.
 
-    `counts`: whether a row is a visit at all. `as_days`: its statements take days and not times.
+    `state_of`: what a visit is in the book, and the vendor's own word for it. `status_of`: the key of the status that
+    it shows. `counts`: whether a row is a visit at all. `as_days`: its statements take days and not times.
     """
 
     tag: str
     appointment: Callable[[cells.Row], Appointment]
-    status_seen: Callable[[cells.Row, int], StatusSeen]
+    state_of: Callable[[cells.Row], tuple[BookingState, str]]
+    status_of: Callable[[cells.Row], str]
     counts: Callable[[cells.Row], bool]
     as_days: bool = False
 
@@ -161,14 +163,26 @@ class ScheduleReader:
         cursor = now.text(self.visits.tag)
         if stream is Stream.APPOINTMENT_STATUS:
             seen, bad = cells.decode(
-                rows.values(),
-                lambda row: self.visits.status_seen(row, now.watched.count(cells.text(row[0]))),
+                rows.values(), lambda row: self._seen(row, now.watched.count(cells.text(row[0])))
             )
             return Page(records=tuple(seen), bad=tuple(bad), cursor=cursor)
         visits, bad = cells.decode(rows.values(), self.visits.appointment)
         if by_time:
             visits.sort(key=lambda visit: visit.starts_local)
         return Page(records=tuple(visits), bad=tuple(bad), cursor=cursor)
+
+    def _seen(self, row: cells.Row, count: int) -> StatusSeen:
+        """The state that a visit was seen in for the `count`th time that it differed."""
+        state, word = self.visits.state_of(row)
+        key = cells.key_of(row[0], "appointment_id")
+        return StatusSeen(
+            key=key,
+            seen_key=f"{self.visits.tag[0]}{key}.{count}",
+            patient_key=cells.key_of(row[1], "patient_id"),
+            state=state,
+            state_raw=word,
+            status_key=self.visits.status_of(row),
+        )
 
     def _of_day(self, day: date) -> dict[str, Row]:
         begin = _middle(day)

@@ -11,7 +11,7 @@ from chartbridge.connectors.by_odbc.cells import BadValue, Row, day, key_of, mom
 from chartbridge.connectors.dentrix.words import BROKEN, COMPLETED, NO_TEXTS, PATIENT_STATES
 from chartbridge.domain.charts import Document
 from chartbridge.domain.people import Patient, PatientStatus
-from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
+from chartbridge.domain.schedule import Appointment, BookingState
 
 
 def state_of(row: Row) -> tuple[BookingState, str]:
@@ -45,25 +45,21 @@ def appointment(row: Row) -> Appointment:
         minutes=minutes,
         state=state,
         state_raw=word,
-        status_key=status_key(row[8]),
+        status_key=status_of(row),
         operatory_key=text(row[7]),
         provider_key=text(row[6]),
         reason=text(row[9]),
     )
 
 
-def status_seen(row: Row, count: int) -> StatusSeen:
-    """The state that a visit was seen in for the `count`th time that it differed."""
-    state, word = state_of(row)
-    key = key_of(row[0], "appointment_id")
-    return StatusSeen(
-        key=key,
-        seen_key=f"d{key}.{count}",
-        patient_key=key_of(row[1], "patient_id"),
-        state=state,
-        state_raw=word,
-        status_key=status_key(row[8]),
-    )
+def status_of(row: Row) -> str:
+    """The status that a visit of the schedule shows."""
+    return status_key(row[8])
+
+
+def shown(row: Row) -> str:
+    """The status that a row of `visit_status` shows."""
+    return status_key(row[1])
 
 
 def status_key(value: object) -> str:

@@ -5,29 +5,28 @@ Must not be in it: SQL, decoding, what a number of Dentrix's means.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 
 from chartbridge.connectors.by_odbc.cells import number, text
-from chartbridge.connectors.by_odbc.connector import OdbcConnector, Reader
-from chartbridge.connectors.by_odbc.database import Database, Vendor
+from chartbridge.connectors.by_odbc.connector import OdbcConnector, Parts, readers
+from chartbridge.connectors.by_odbc.database import Vendor
 from chartbridge.connectors.by_odbc.examining import Examined
 from chartbridge.connectors.by_odbc.papers import Papers, Ways
 from chartbridge.connectors.by_odbc.pieces import PieceReader
 from chartbridge.connectors.by_odbc.settings import OdbcSettings
-from chartbridge.connectors.dentrix import lists
 from chartbridge.connectors.dentrix import settings as entered
 from chartbridge.connectors.dentrix.dialect import DIALECT
+from chartbridge.connectors.dentrix.lists import LISTS
 from chartbridge.connectors.dentrix.looking import Looker
 from chartbridge.connectors.dentrix.reading import DOCUMENTS, DentrixPatients, DentrixSchedule
 from chartbridge.connectors.dentrix.statements import BASIC, LAYOUT, PART_OF
 from chartbridge.connectors.dentrix.words import DATA_VERSION, NAME, PRACTICE, TO_PATIENT
 from chartbridge.connectors.dentrix.writing import Writer
-from chartbridge.domain.charts import LookupItem, LookupKind
+from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.manifest import Manifest, load_manifest
-from chartbridge.pms.reading import Stream
 
 VENDOR = Vendor(
     name=NAME,
@@ -83,11 +82,14 @@ def manifest() -> Manifest:
     return load_manifest(files("chartbridge.connectors.dentrix") / "manifest.toml")
 
 
-class Dentrix:
+class Dentrix(Parts):
     """What is open for one office, made of its settings."""
 
+    lists = LISTS
+
     def __init__(self, settings: OdbcSettings, clock: Clock) -> None:
-        self.database = Database(VENDOR, settings, clock)
+        super().__init__(VENDOR, settings, clock)
+        database = self.database
         ways = Ways(
             program="the uploader that Dentrix comes with",
             kind="type",
@@ -95,11 +97,8 @@ class Dentrix:
             patient_of=int,
             index=(TO_PATIENT,),
         )
-        self.papers = Papers(settings, self.database, ways)
-        writer, looker = Writer(self.database), Looker(self.database)
-        self.add_note, self.set_status = writer.add_note, writer.set_status
-        self.note_landed, self.status_landed = looker.note, looker.status
-        self.places = looker.places
+        self.papers = Papers(settings, database, ways)
+        self.writer, self.looker = Writer(database), Looker(database)
         self.examined = Examined(
             abilities=CAN_STILL,
             lookups=self.lookups,
@@ -107,19 +106,9 @@ class Dentrix:
             how_to_write="Ask Henry Schein One for the Write licence, then switch it on under PMS Connection.",
             touch=lambda: ("may_write", [0]),
         )
-        schedule = DentrixSchedule(self.database)
-        self._readers: dict[Stream, Reader] = {
-            Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
-            Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),
-            Stream.PATIENTS: DentrixPatients(self.database).read,
-            Stream.DOCUMENTS: PieceReader(self.database, DOCUMENTS).read,
-        }
-
-    def reader(self, stream: Stream) -> Reader | None:
-        return self._readers.get(stream)
-
-    def lookups(self, kind: LookupKind) -> list[LookupItem]:
-        return lists.lookups(self.database, kind)
+        self.readers = readers(
+            DentrixSchedule(database), DentrixPatients(database), PieceReader(database, DOCUMENTS)
+        )
 
     def highest(self) -> dict[str, int]:
         """The history's number: of all that is read, only it never loses its last row."""

@@ -6,14 +6,9 @@ from collections.abc import Callable
 
 from chartbridge.connectors.by_odbc.cells import number, text
 from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.lists import named
 from chartbridge.connectors.dentrix.words import COMPLETED, CONTACT_TYPES
 from chartbridge.domain.charts import LookupItem, LookupKind
-
-
-def lookups(database: Database, kind: LookupKind) -> list[LookupItem]:
-    """One list, active and not; empty for what Dentrix has no list of."""
-    make = _LISTS.get(kind)
-    return make(database) if make else []
 
 
 def _providers(database: Database) -> list[LookupItem]:
@@ -45,10 +40,6 @@ def _note_types(_database: Database) -> list[LookupItem]:
     ]
 
 
-def _document_types(database: Database) -> list[LookupItem]:
-    return _plain(LookupKind.DOCUMENT_TYPES, database, "document_types")
-
-
 def _statuses(database: Database) -> list[LookupItem]:
     """The practice's own list. What its words mean is for the practice to say."""
     kind = LookupKind.APPOINTMENT_STATUSES
@@ -64,21 +55,10 @@ def _statuses(database: Database) -> list[LookupItem]:
     ]
 
 
-def _operatories(database: Database) -> list[LookupItem]:
-    return _plain(LookupKind.OPERATORIES, database, "operatories")
-
-
-def _plain(kind: LookupKind, database: Database, statement: str) -> list[LookupItem]:
-    return [
-        LookupItem(kind=kind, key=text(key), name=text(name) or text(key), order=order)
-        for order, (key, name) in enumerate(database.rows(statement))
-    ]
-
-
-_LISTS: dict[LookupKind, Callable[[Database], list[LookupItem]]] = {
+LISTS: dict[LookupKind, Callable[[Database], list[LookupItem]]] = {
     LookupKind.PROVIDERS: _providers,
     LookupKind.NOTE_TYPES: _note_types,
-    LookupKind.DOCUMENT_TYPES: _document_types,
+    LookupKind.DOCUMENT_TYPES: named(LookupKind.DOCUMENT_TYPES, "document_types"),
     LookupKind.APPOINTMENT_STATUSES: _statuses,
-    LookupKind.OPERATORIES: _operatories,
+    LookupKind.OPERATORIES: named(LookupKind.OPERATORIES, "operatories"),
 }

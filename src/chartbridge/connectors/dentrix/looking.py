@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chartbridge.connectors.by_odbc.cells import text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.looking import Place, receipt
-from chartbridge.connectors.by_odbc.moving import record_of_visit
+from chartbridge.connectors.by_odbc.moving import status_landed
 from chartbridge.connectors.dentrix import codec
 from chartbridge.connectors.dentrix.words import JOURNAL_NOTE, TO_PATIENT
 from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, SetAppointmentStatus
@@ -48,15 +47,7 @@ class Looker:
 
     def status(self, command: SetAppointmentStatus) -> Receipt | None:
         """The receipt of a visit that shows the wished status, or nothing."""
-        rows = self._database.rows("visit_status", (int(command.appointment_key),))
-        if not rows or codec.status_key(rows[0][0]) != command.status_key:
-            return None
-        return Receipt(
-            record=record_of_visit(command.appointment_key),
-            patient_key=text(rows[0][1]),
-            text=command.status_key,
-            seen=True,
-        )
+        return status_landed(self._database, command, codec.shown)
 
     def _entries(self, command: AddNote | AddDocument) -> Sequence[Row]:
         return self._of_patient("entry_by_marker", JOURNAL_NOTE, command)

@@ -21,7 +21,12 @@ from chartbridge.pms.reading import Page
 from chartbridge.transport.odbc import Row
 
 VISITS = Visits(
-    tag=TAG, appointment=codec.appointment, status_seen=codec.status_seen, counts=codec.counts, as_days=True
+    tag=TAG,
+    appointment=codec.appointment,
+    state_of=codec.state_of,
+    status_of=codec.status_of,
+    counts=codec.counts,
+    as_days=True,
 )
 PATIENTS = Table(tag=TAG, statement="patients_by_key", highest="highest_patient", make=codec.patient)
 DOCUMENTS = Table(

@@ -74,7 +74,7 @@ STATEMENTS: dict[str, str] = {
     "add_text": "INSERT INTO {owner}.fullnotes (notetype, noteid, notedate, notetext) VALUES (?, ?, ?, ?)",
     "entry_by_marker": _ENTRY + " AND c.patid = ? AND n.notetext LIKE ?",
     "entries_carrying": _ENTRY + " AND c.contactid >= ? AND c.contactid < ? AND n.notetext LIKE ?",
-    "visit_status": "SELECT v.status, v.patid FROM {owner}.appt v WHERE v.apptid = ?",
+    "visit_status": "SELECT v.patid, v.status FROM {owner}.appt v WHERE v.apptid = ?",
     "set_status": "UPDATE {owner}.appt SET status = ? WHERE apptid = ? AND COALESCE(status, -32768) = ?",
     "log_visit": "INSERT INTO {owner}.appthist (parentapptid, modifieddate, modifiedtime, userid, status, createflag,"
     " lastflag, deletedflag, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

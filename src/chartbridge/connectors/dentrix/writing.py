@@ -80,7 +80,7 @@ class Writer:
         now = database.local_now()
 
         def move(step: Transaction, row: Row) -> int:
-            was = number(row[0], "status")
+            was = number(row[1], "status")
             touched = step.run(
                 database.text_of("set_status"), [int(wish), visit, NO_STATUS if was is None else was]
             )
@@ -94,7 +94,7 @@ class Writer:
                 )  # fmt: skip
             return touched
 
-        return set_status(database, command, lambda row: codec.status_key(row[0]), move)
+        return set_status(database, command, codec.shown, move)
 
     def _is_staff(self, step: Transaction, provider: str) -> bool:
         if not self._database.has("staff"):

@@ -17,7 +17,7 @@ from chartbridge.connectors.eaglesoft.words import (
 )
 from chartbridge.domain.charts import Document
 from chartbridge.domain.people import Patient, PatientStatus
-from chartbridge.domain.schedule import Appointment, BookingState, StatusSeen
+from chartbridge.domain.schedule import Appointment, BookingState
 
 
 def status_key(confirmation: object, arrival: object) -> str:
@@ -27,6 +27,16 @@ def status_key(confirmation: object, arrival: object) -> str:
         return f"arrival:{arrived}"
     confirmed = number(confirmation, "confirmation_status")
     return "" if confirmed is None else f"confirmation:{confirmed}"
+
+
+def status_of(row: Row) -> str:
+    """The status that a visit of the schedule shows."""
+    return status_key(row[6], row[7])
+
+
+def shown(row: Row) -> str | None:
+    """The status that a row of `visit_status` shows; None for a deleted visit."""
+    return None if text(row[3]) == str(DELETED_CLASS) else status_key(row[1], row[2])
 
 
 def status_parts(key: str) -> tuple[str, int] | None:
@@ -69,24 +79,10 @@ def appointment(row: Row) -> Appointment:
         minutes=int((ends - starts).total_seconds() // 60),
         state=state,
         state_raw=word,
-        status_key=status_key(row[6], row[7]),
+        status_key=status_of(row),
         operatory_key="" if place in (None, REMOVED) else str(place),
         provider_key=text(row[9]),
         reason=text(row[8]),
-    )
-
-
-def status_seen(row: Row, count: int) -> StatusSeen:
-    """The state that a visit was seen in for the `count`th time that it differed."""
-    state, word = state_of(row)
-    key = key_of(row[0], "appointment_id")
-    return StatusSeen(
-        key=key,
-        seen_key=f"e{key}.{count}",
-        patient_key=key_of(row[1], "patient_id"),
-        state=state,
-        state_raw=word,
-        status_key=status_key(row[6], row[7]),
     )
 
 

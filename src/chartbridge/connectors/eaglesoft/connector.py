@@ -5,30 +5,29 @@ Must not be in it: SQL, decoding, what a number of Eaglesoft's means.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 
 from chartbridge.connectors.by_odbc.cells import number, text
-from chartbridge.connectors.by_odbc.connector import OdbcConnector, Reader
-from chartbridge.connectors.by_odbc.database import Database, Vendor
+from chartbridge.connectors.by_odbc.connector import OdbcConnector, Parts, readers
+from chartbridge.connectors.by_odbc.database import Vendor
 from chartbridge.connectors.by_odbc.examining import Examined
 from chartbridge.connectors.by_odbc.papers import Papers, Ways
 from chartbridge.connectors.by_odbc.pieces import PieceReader, Table
 from chartbridge.connectors.by_odbc.schedule import ScheduleReader, Visits
 from chartbridge.connectors.by_odbc.settings import OdbcSettings
-from chartbridge.connectors.eaglesoft import codec, lists
+from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft import settings as entered
 from chartbridge.connectors.eaglesoft.dialect import DIALECT
+from chartbridge.connectors.eaglesoft.lists import LISTS
 from chartbridge.connectors.eaglesoft.looking import Looker
 from chartbridge.connectors.eaglesoft.reading_people import PatientReader
 from chartbridge.connectors.eaglesoft.statements import BASIC, LAYOUT, PART_OF
 from chartbridge.connectors.eaglesoft.words import NAME, PATIENTS_PAPERS, TAG
 from chartbridge.connectors.eaglesoft.writing import Writer
-from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.manifest import Manifest, load_manifest
-from chartbridge.pms.reading import Stream
 
 VENDOR = Vendor(
     name=NAME,
@@ -46,7 +45,13 @@ DOCUMENTS = Table(
     make=codec.document,
     extra=(PATIENTS_PAPERS,),
 )
-VISITS = Visits(tag=TAG, appointment=codec.appointment, status_seen=codec.status_seen, counts=codec.counts)
+VISITS = Visits(
+    tag=TAG,
+    appointment=codec.appointment,
+    state_of=codec.state_of,
+    status_of=codec.status_of,
+    counts=codec.counts,
+)
 WAYS = Ways(program="Patterson's own importer", kind="group", index=(PATIENTS_PAPERS,))
 _HIGHEST = {
     "appointment": ("highest_visit", "appointments"),
@@ -91,16 +96,16 @@ def manifest() -> Manifest:
     return load_manifest(files("chartbridge.connectors.eaglesoft") / "manifest.toml")
 
 
-class Eaglesoft:
+class Eaglesoft(Parts):
     """What is open for one office, made of its settings."""
 
+    lists = LISTS
+
     def __init__(self, settings: OdbcSettings, clock: Clock) -> None:
-        self.database = Database(VENDOR, settings, clock)
-        self.papers = Papers(settings, self.database, WAYS)
-        writer, looker = Writer(self.database), Looker(self.database)
-        self.add_note, self.set_status = writer.add_note, writer.set_status
-        self.note_landed, self.status_landed = looker.note, looker.status
-        self.places = looker.places
+        super().__init__(VENDOR, settings, clock)
+        database = self.database
+        self.papers = Papers(settings, database, WAYS)
+        self.writer, self.looker = Writer(database), Looker(database)
         self.examined = Examined(
             abilities=CAN_STILL,
             lookups=self.lookups,
@@ -108,19 +113,9 @@ class Eaglesoft:
             how_to_write="Ask Patterson to authorise this practice, then enter the statement that you get.",
             touch=self._touch,
         )
-        schedule = ScheduleReader(self.database, VISITS)
-        self._readers: dict[Stream, Reader] = {
-            Stream.APPOINTMENTS: partial(schedule.read, Stream.APPOINTMENTS),
-            Stream.APPOINTMENT_STATUS: partial(schedule.read, Stream.APPOINTMENT_STATUS),
-            Stream.PATIENTS: PatientReader(self.database).read,
-            Stream.DOCUMENTS: PieceReader(self.database, DOCUMENTS).read,
-        }
-
-    def reader(self, stream: Stream) -> Reader | None:
-        return self._readers.get(stream)
-
-    def lookups(self, kind: LookupKind) -> list[LookupItem]:
-        return lists.lookups(self.database, kind)
+        self.readers = readers(
+            ScheduleReader(database, VISITS), PatientReader(database), PieceReader(database, DOCUMENTS)
+        )
 
     def highest(self) -> dict[str, int]:
         """The keys that only grow. A table that this version lacks says nothing."""
@@ -129,9 +124,6 @@ class Eaglesoft:
             for table, (name, ability) in _HIGHEST.items()
             if self.database.has(ability)
         }
-
-    def practice_name(self) -> str:
-        return ""
 
     def _touch(self) -> tuple[str, list[object]] | None:
         """A note type, set to what it holds."""

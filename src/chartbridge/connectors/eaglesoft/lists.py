@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 from chartbridge.connectors.by_odbc.cells import number, text
 from chartbridge.connectors.by_odbc.database import Database
+from chartbridge.connectors.by_odbc.lists import named
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
     NOT_WRITABLE_NOTE_TYPES,
@@ -21,12 +22,6 @@ _SEEN_SINCE = timedelta(days=90)
 def note_type_key(note_type: str, number_of_type: int | str) -> str:
     """The key of a note type: Eaglesoft tells them apart by a letter and a number."""
     return f"{note_type}:{number_of_type}"
-
-
-def lookups(database: Database, kind: LookupKind) -> list[LookupItem]:
-    """One list, active and not; empty for what Eaglesoft has no list of."""
-    make = _LISTS.get(kind)
-    return make(database) if make else []
 
 
 def _providers(database: Database) -> list[LookupItem]:
@@ -55,13 +50,6 @@ def _note_types(database: Database) -> list[LookupItem]:
             order=order,
         )
         for order, (letter, key, description) in enumerate(database.rows("note_types"))
-    ]
-
-
-def _document_types(database: Database) -> list[LookupItem]:
-    return [
-        LookupItem(kind=LookupKind.DOCUMENT_TYPES, key=text(key), name=text(name) or text(key), order=order)
-        for order, (key, name) in enumerate(database.rows("document_groups"))
     ]
 
 
@@ -99,17 +87,10 @@ def _known_number(value: object) -> int | None:
     return int(text(value)) if text(value).isdecimal() and int(text(value)) < 100 else None
 
 
-def _operatories(database: Database) -> list[LookupItem]:
-    return [
-        LookupItem(kind=LookupKind.OPERATORIES, key=text(key), name=text(name) or text(key), order=order)
-        for order, (key, name) in enumerate(database.rows("chairs"))
-    ]
-
-
-_LISTS: dict[LookupKind, Callable[[Database], list[LookupItem]]] = {
+LISTS: dict[LookupKind, Callable[[Database], list[LookupItem]]] = {
     LookupKind.PROVIDERS: _providers,
     LookupKind.NOTE_TYPES: _note_types,
-    LookupKind.DOCUMENT_TYPES: _document_types,
+    LookupKind.DOCUMENT_TYPES: named(LookupKind.DOCUMENT_TYPES, "document_groups"),
     LookupKind.APPOINTMENT_STATUSES: _statuses,
-    LookupKind.OPERATORIES: _operatories,
+    LookupKind.OPERATORIES: named(LookupKind.OPERATORIES, "chairs"),
 }

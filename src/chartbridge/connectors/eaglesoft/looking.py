@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chartbridge.connectors.by_odbc.cells import moment, text
+from chartbridge.connectors.by_odbc.cells import moment
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.looking import Place, receipt
-from chartbridge.connectors.by_odbc.moving import record_of_visit
+from chartbridge.connectors.by_odbc.moving import status_landed
 from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.words import PATIENTS_PAPERS
 from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, SetAppointmentStatus
@@ -43,15 +43,7 @@ class Looker:
 
     def status(self, command: SetAppointmentStatus) -> Receipt | None:
         """The receipt of a visit that shows the wished status, or nothing."""
-        rows = self._database.rows("visit_status", (int(command.appointment_key),))
-        if not rows or codec.status_key(rows[0][0], rows[0][1]) != command.status_key:
-            return None
-        return Receipt(
-            record=record_of_visit(command.appointment_key),
-            patient_key=text(rows[0][2]),
-            text=command.status_key,
-            seen=True,
-        )
+        return status_landed(self._database, command, codec.shown)
 
     def _notes(self, command: AddNote | AddDocument) -> Sequence[Row]:
         return self._database.rows("note_by_marker", (command.patient_key, f"%{command.marker}%"))

@@ -68,7 +68,7 @@ STATEMENTS: dict[str, str] = {
     " WHERE n.note_id >= ? AND n.note_id < ? AND n.note LIKE ?",
     "documents_carrying": "SELECT d.document_id, d.ref_id, d.document_name"
     " FROM {owner}.document d WHERE d.document_id >= ? AND d.document_id < ? AND d.document_name LIKE ?",
-    "visit_status": "SELECT a.confirmation_status, {a.arrival_status}, a.patient_id, a.classification, a.start_time"
+    "visit_status": "SELECT a.patient_id, a.confirmation_status, {a.arrival_status}, a.classification, a.start_time"
     " FROM {owner}.appointment a WHERE a.appointment_id = ?",
     "set_confirmation": _CONFIRM + " AND COALESCE(arrival_status, 0) = 0",
     "set_confirmation_alone": _CONFIRM,

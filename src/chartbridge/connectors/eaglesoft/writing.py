@@ -8,7 +8,6 @@ from chartbridge.connectors.by_odbc.moving import set_status
 from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
-    DELETED_CLASS,
     DESCRIPTION,
     DESCRIPTIONS,
     LOG_ACTION,
@@ -80,7 +79,7 @@ class Writer:
         value, visit, now = wish[1], int(command.appointment_key), database.local_now()
 
         def move(step: Transaction, row: Row) -> int:
-            confirmation, arrival, _patient, _kind, starts = row
+            _patient, confirmation, arrival, _kind, starts = row
             was = _or(number(confirmation, "confirmation_status"), NOT_CONFIRMED)
             arrived = _or(number(arrival, "arrival_status"), NOT_ARRIVED)
             if not _is_confirmation(wish):
@@ -98,11 +97,7 @@ class Writer:
                 step.run(database.text_of("log_visit"), [visit, LOG_SLOT, starts, LOG_ACTION, "", ""])
             return touched
 
-        return set_status(database, command, _shown, move)
-
-
-def _shown(row: Row) -> str | None:
-    return None if text(row[3]) == str(DELETED_CLASS) else codec.status_key(row[0], row[1])
+        return set_status(database, command, codec.shown, move)
 
 
 def _is_confirmation(wish: tuple[str, int]) -> bool:

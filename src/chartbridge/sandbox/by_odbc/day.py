@@ -6,14 +6,11 @@ Must not be in it: a vendor's column or status.
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 from chartbridge.sandbox.by_odbc.knobs import Knobs, Stage, Visit
+from chartbridge.sandbox.playing import Playing, Tell
 
-Tell = Callable[[str], None]
 _WORDS = {
     Stage.HERE: "is here",
     Stage.ROOM: "is in the chair",
@@ -22,29 +19,12 @@ _WORDS = {
 }
 
 
-class Day:
+class Day(Playing):
     """A day's doings, one event at a time by `step`, or in a thread by `start`."""
 
     def __init__(self, knobs: Knobs, *, seed: int = 7, tell: Tell | None = None) -> None:
+        super().__init__(seed=seed, tell=tell)
         self._knobs = knobs
-        self._chance = random.Random(seed)  # noqa: S311
-        self._tell = tell or (lambda _line: None)
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self, events_per_minute: float) -> None:
-        """Play on in a thread until `stop`."""
-        self._over.clear()
-        pause = 60.0 / events_per_minute
-        self._thread = threading.Thread(target=self._play, args=(pause,), name="sandbox-day", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; returns when it has ended."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join(10)
-            self._thread = None
 
     def step(self) -> str:
         """Let one thing happen and return what it was, or empty if there was nothing to do."""
@@ -54,10 +34,6 @@ class Day:
         if told:
             self._tell(told)
         return told
-
-    def _play(self, pause: float) -> None:
-        while not self._over.wait(pause):
-            self.step()
 
     def _go_on(self) -> str:
         """The earliest who can goes one place on; nobody comes more than an hour early."""

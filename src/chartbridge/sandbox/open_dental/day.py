@@ -6,48 +6,27 @@ Must not be in it: rows of the database other than to choose what happens next.
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 from chartbridge.sandbox.open_dental.clock import moment, text
 from chartbridge.sandbox.open_dental.database import Database, Row
 from chartbridge.sandbox.open_dental.frontdesk import FrontDesk
+from chartbridge.sandbox.playing import Playing, Tell
 
 ARRIVED, READY, IN_ROOM, DISMISSED, CONFIRMED = 22, 23, 25, 246, 21
 LATE = timedelta(minutes=45)
 WALK_IN = 0.15
 """How often somebody without a booking comes when nobody is on the way."""
 
-Tell = Callable[[str], None]
 
-
-class Day:
+class Day(Playing):
     """A day's doings, one event at a time by `step`, or in a thread by `start`."""
 
     def __init__(self, db: Database, *, seed: int = 7, tell: Tell | None = None) -> None:
+        super().__init__(seed=seed, tell=tell)
         self._db = db
         self._desk = FrontDesk(db)
-        self._chance = random.Random(seed)  # noqa: S311
-        self._tell = tell or (lambda _line: None)
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
         self.events = 0
-
-    def start(self, events_per_minute: float) -> None:
-        """Play on in a thread until `stop`."""
-        self._over.clear()
-        pause = 60.0 / events_per_minute
-        self._thread = threading.Thread(target=self._play, args=(pause,), name="sandbox-day", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; returns when it has ended."""
-        self._over.set()
-        if self._thread is not None:
-            self._thread.join(10)
-            self._thread = None
 
     def step(self) -> str:
         """Let one thing happen and return what it was."""
@@ -67,10 +46,6 @@ class Day:
                 self._tell(told)
                 return told
         return ""
-
-    def _play(self, pause: float) -> None:
-        while not self._over.wait(pause):
-            self.step()
 
     def _go_on(self) -> str:
         """Somebody in a room is done: to the front desk, then complete."""
