@@ -111,7 +111,7 @@ class Pms(FakePms):
     def rename(self) -> None:
         if keys := self.patients():
             row = self.books[Stream.PATIENTS].rows[self.world.pick(keys)]
-            self.put(Stream.PATIENTS, replace(row, last_name=f"New{self.number()}"))
+            self.put(Stream.PATIENTS, row._replace(last_name=f"New{self.number()}"))
 
     def delete_patient(self) -> None:
         if len(keys := self.patients()) > 2:
@@ -124,10 +124,12 @@ class Pms(FakePms):
             for record in self.records:
                 if record.patient_key == gone:
                     record.patient_key = kept
-            for stream in (Stream.APPOINTMENTS, Stream.DOCUMENTS):
-                for row in list(self.books[stream].rows.values()):
-                    if row.patient_key == gone:
-                        self.put(stream, replace(row, patient_key=kept))
+            for row in list(self.books[Stream.APPOINTMENTS].rows.values()):
+                if row.patient_key == gone:
+                    self.put(Stream.APPOINTMENTS, row._replace(patient_key=kept))
+            for paper in list(self.books[Stream.DOCUMENTS].rows.values()):
+                if paper.patient_key == gone:
+                    self.put(Stream.DOCUMENTS, replace(paper, patient_key=kept))
             self._bury(gone)
 
     def _bury(self, key: str) -> None:
@@ -150,7 +152,7 @@ class Pms(FakePms):
     def move(self) -> None:
         if keys := self.appointments():
             row = self.books[Stream.APPOINTMENTS].rows[self.world.pick(keys)]
-            self.put(Stream.APPOINTMENTS, replace(row, starts_local=row.starts_local + timedelta(minutes=30)))
+            self.put(Stream.APPOINTMENTS, row._replace(starts_local=row.starts_local + timedelta(minutes=30)))
 
     def unbook(self) -> None:
         if len(keys := self.appointments()) > 1:
@@ -158,7 +160,7 @@ class Pms(FakePms):
 
     def set_status(self, key: str, status: str) -> None:
         row = self.books[Stream.APPOINTMENTS].rows[key]
-        self.put(Stream.APPOINTMENTS, replace(row, status_key=status))
+        self.put(Stream.APPOINTMENTS, row._replace(status_key=status))
         self.put(
             Stream.APPOINTMENT_STATUS,
             StatusSeen(
