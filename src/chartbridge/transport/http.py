@@ -8,34 +8,23 @@ Must not be in it: what a status code means to a vendor (that is the connector's
 from __future__ import annotations
 
 import json
-import logging
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import urlencode
-
-import httpx2
+from urllib.parse import quote, urlencode
 
 from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.addresses import web_address
+from chartbridge.transport.lines import Lines, NoLine
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
-IDLE_LINE_S = 3.0  # a server that closes idle lines does so later than this: the keep-alive race stays rare
-
-
-class _Silence(logging.Filter):
-    """The client library logs addresses with their query, and at debug level headers with their keys."""
-
-    def filter(self, _record: logging.LogRecord) -> bool:
-        return False
-
-
-for _name in ("httpx2", "httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy"):
-    logging.getLogger(_name).addFilter(_Silence())
+_GZIP = zlib.MAX_WBITS | 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,19 +79,17 @@ class Http:
         verify: bool = True,
     ) -> None:
         """`name` is what people call the other side; `setting` the setting that holds its address."""
-        self._name, self._setting, self._throttle, self._verify = name, setting, throttle, verify
-        self._headers = dict(headers or {})
-        self._timeout = httpx2.Timeout(answer_s, connect=connect_s, pool=answer_s)
-        self._limits = httpx2.Limits(
-            max_connections=max_lines, max_keepalive_connections=max_lines, keepalive_expiry=IDLE_LINE_S
-        )
-        if web_address(base_url) is None:
-            raise self._bad_address()
-        try:
-            self._base = httpx2.URL(base_url.rstrip("/") + "/")
-        except (httpx2.InvalidURL, ValueError):
-            raise self._bad_address() from None
-        self._client: httpx2.Client | None = None
+        self._name, self._setting, self._throttle = name, setting, throttle
+        there = web_address(base_url)
+        if there is None:
+            raise Misconfigured(
+                f"The address of {name} is not an address. It should look like http://server:30223/api/v1/.",
+                setting=setting,
+            )
+        self._host, self._base = there.hostname or "", there.path.rstrip("/") + "/"
+        self._headers = {"Accept-Encoding": "gzip", "User-Agent": "Chartbridge"}
+        self._headers |= headers or {}
+        self._lines = Lines(there, connect_s=connect_s, answer_s=answer_s, most=max_lines, verify=verify)
 
     def read(
         self,
@@ -132,9 +119,7 @@ class Http:
 
     def close(self) -> None:
         """Let the lines go. The next call opens new ones."""
-        held, self._client = self._client, None
-        if held:
-            held.close()
+        self._lines.close()
 
     def _send(
         self,
@@ -146,81 +131,71 @@ class Http:
         writes: bool,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        watch = _Watch()
-        client = self._open()
-        request = client.build_request(
-            method,
-            self._base.join(path),
-            params=dict(params) if params else None,
-            content=body,
-            headers=headers,
-        )
-        if writes:
-            request.extensions["trace"] = watch
+        address = quote(self._base + path, safe="/:@%~!$&'()*+,;=")
+        if params:
+            address += "?" + urlencode(params)
         self._throttle.wait()
         try:
-            response = client.send(request, stream=True)
-            try:
-                return Answer(
-                    status=response.status_code, content=_body(response), headers=dict(response.headers)
-                )
-            finally:
-                response.close()
-        except httpx2.TransportError as error:
-            raise self._failure(error, watch.started and writes) from None
+            line = self._lines.borrow()
+        except NoLine as error:
+            raise self._no_line(error) from None
+        whole = False
+        try:
+            if writes:
+                fence.last_moment()
+            line.request(method, address, body, {**self._headers, **(headers or {})})
+            answer, whole = _answer(line)
+        except TimeoutError:
+            raise self._lost(f"{self._name} did not answer in time.", writes=writes) from None
+        except (OSError, HTTPException, ValueError, zlib.error):
+            raise self._lost(f"The line to {self._name} broke.", writes=writes) from None
+        finally:
+            self._lines.give_back(line, keep=whole)
+        return answer
 
-    def _open(self) -> httpx2.Client:
-        held = self._client
-        if held is None:
-            held = self._client = httpx2.Client(
-                headers=self._headers,
-                timeout=self._timeout,
-                follow_redirects=False,
-                trust_env=self._base.scheme == "https",
-                transport=None if self._base.scheme == "https" else httpx2.HTTPTransport(limits=self._limits),
-                limits=self._limits,
-                verify=self._verify,
-            )
-        return held
-
-    def _failure(self, error: httpx2.TransportError, bytes_went_out: bool) -> PmsError:
-        if bytes_went_out:
-            return Uncertain(f"The line to {self._name} broke before it could answer. It will be looked up.")
-        if isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError):
-            return Unavailable(
-                f"{self._name} can't be reached at {self._base.host}. "
-                "Check that it is running and that the address on the PMS Connection page is right."
-            )
-        if isinstance(error, httpx2.TimeoutException):
+    def _no_line(self, error: NoLine) -> Unavailable:
+        if error.reached:
             return Unavailable(f"{self._name} did not answer in time.")
-        return Unavailable(f"The line to {self._name} broke.")
-
-    def _bad_address(self) -> Misconfigured:
-        return Misconfigured(
-            f"The address of {self._name} is not an address. It should look like http://server:30223/api/v1/.",
-            setting=self._setting,
+        return Unavailable(
+            f"{self._name} can't be reached at {self._host}. "
+            "Check that it is running and that the address on the PMS Connection page is right."
         )
 
-
-class _Watch:
-    """Asks whether a request may still go out, and notices when its first byte may have left."""
-
-    __slots__ = ("started",)
-
-    def __init__(self) -> None:
-        self.started = False
-
-    def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
-            fence.last_moment()
-            self.started = True
+    def _lost(self, sentence: str, *, writes: bool) -> PmsError:
+        """On a line that stood: the request may have gone out."""
+        if writes:
+            return Uncertain(f"The line to {self._name} broke before it could answer. It will be looked up.")
+        return Unavailable(sentence)
 
 
-def _body(response: httpx2.Response) -> bytes:
-    pieces, size = [], 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > MAX_ANSWER:
-            raise Unreadable("The answer is larger than any it could have been.", evidence="answer too large")
-        pieces.append(piece)
-    return b"".join(pieces)
+def _answer(line: HTTPConnection) -> tuple[Answer, bool]:
+    """The answer, and whether all of it was read, so that the line can carry another request."""
+    response = line.getresponse()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    content = _body(response)
+    if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
+        content = _unpacked(content)
+    return Answer(status=response.status, content=content, headers=headers), response.isclosed()
+
+
+def _body(response: HTTPResponse) -> bytes:
+    if response.length is not None and response.length > MAX_ANSWER:
+        raise _too_large()
+    content = response.read() if response.length is not None else response.read(MAX_ANSWER + 1)
+    if len(content) > MAX_ANSWER:
+        raise _too_large()
+    return content
+
+
+def _unpacked(content: bytes) -> bytes:
+    unpacking = zlib.decompressobj(_GZIP)
+    plain = unpacking.decompress(content, MAX_ANSWER + 1)
+    if len(plain) > MAX_ANSWER:
+        raise _too_large()
+    if content and not unpacking.eof:
+        raise zlib.error
+    return plain
+
+
+def _too_large() -> Unreadable:
+    return Unreadable("The answer is larger than any it could have been.", evidence="answer too large")

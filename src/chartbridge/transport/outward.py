@@ -8,6 +8,7 @@ followed, no proxy asked, no byte of the answer's body read. Must not be in it: 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import ssl
 import threading
@@ -34,6 +35,17 @@ Resolve = Callable[[str, int], Sequence[str]]
 _METADATA = {ipaddress.ip_address(each) for each in ("fd00:ec2::254", "fd20:ce::254")}
 _PRIVATE = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 _CARRIES_V4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+
+
+class _Silence(logging.Filter):
+    """The client library logs addresses with their query, and at debug level headers with their keys."""
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return False
+
+
+for _name in ("httpx2", "httpcore2", "httpcore2.connection", "httpcore2.http11", "httpcore2.proxy"):
+    logging.getLogger(_name).addFilter(_Silence())
 
 
 class NotPosted(Exception):
