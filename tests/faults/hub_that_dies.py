@@ -147,12 +147,15 @@ def _before_and_after_writes(steps: _Steps, deadly: str) -> None:
     def install() -> None:
         from chartbridge.writeback import deliver
 
-        plain = deliver.send
+        plain, flight = deliver.send, deliver.Flight
 
         def send(connector: Any, *given: Any, **more: Any) -> Any:
             return plain(Mortal(connector), *given, **more)
 
-        deliver.send = send
+        def fly(connector: Any, *given: Any, **more: Any) -> Any:
+            return flight(Mortal(connector), *given, **more)
+
+        deliver.send, deliver.Flight = send, fly  # type: ignore[assignment,misc]
 
     _WHEN_READY.append(install)
 

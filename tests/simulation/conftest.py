@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chartbridge.writeback import deliver
 from tests.simulation.day import prepare
 from tests.simulation.storage import Storage
 
@@ -14,3 +15,10 @@ def storage(django_db_blocker: Any) -> Iterator[Storage]:
     """The hub's tables in memory; this process's test database is not touched."""
     with django_db_blocker.unblock():
         yield Storage(prepare)
+
+
+@pytest.fixture(autouse=True)
+def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few notes are enough that one batch is sent while the next is claimed and the last one looked for."""
+    monkeypatch.setattr(deliver, "BATCH", 2)
+    monkeypatch.setattr(deliver, "LOOK_BESIDE", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -157,17 +158,22 @@ def test_a_deliverer_that_stood_still_sends_nothing_on_that_another_one_has_take
     for _ in range(3):
         office.enqueue()
     other = office.deliverer()
-    stood_still = False
+    written, over = threading.Event(), threading.Event()
+
+    def stands_still(_command: Command) -> None:
+        written.set()
+        assert over.wait(10)
 
     def at_step(name: str) -> None:
-        nonlocal stood_still
-        if name == "answered" and not stood_still:
-            stood_still = True
+        if name == "kept" and not over.is_set():
+            assert written.wait(10)
             office.clock.advance(100)
             office.deliver(other)
             assert set(Writeback.objects.values_list("delivery", flat=True)) == {Delivery.UNCERTAIN}
             assert office.pms.writes == 1
+            over.set()
 
+    office.pms.after = stands_still
     office.deliver(office.deliverer(at_step))
     assert office.pms.writes == 1, "the rest of the batch is no longer this one's"
     office.settle()

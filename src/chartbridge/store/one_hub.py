@@ -87,6 +87,11 @@ class OneHub:
             self._held[link.pk] = _Held(False, now, error)
             raise
 
+    def known_ours(self, connection_id: int) -> bool:
+        """Whether the last answer was yes and still holds, so that `ours` would say yes too. Asks nobody."""
+        known = self._held.get(connection_id)
+        return known is not None and known.ours and self._clock.monotonic() - known.at < GOOD_FOR_S
+
     def still_ours(self, connection_id: int) -> bool:
         """Whether the last answer was yes, and lately enough for what is about to go out. Asks nobody."""
         known = self._held.get(connection_id)

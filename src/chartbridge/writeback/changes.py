@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from chartbridge.store.deliveries import Change, Row
 from chartbridge.writeback.rules import Verdict
-from chartbridge.writeback.states import Event, move, state_of
+from chartbridge.writeback.states import Event, after
 
 CLEAR: Mapping[str, object] = {"reason_code": "", "reason": "", "pms_reason": ""}
 
@@ -22,17 +22,16 @@ def change(
     detail: Mapping[str, object] | None = None,
 ) -> Change:
     """Return the change. Raises `NotAllowed` where the table has no such move."""
-    after = move(state_of(row), event)
-    assert after.delivery is not None
+    name, delivery, seen = after(row.delivery, row.seen, event)
     given = dict(fields or {})
     told = dict(detail or {})
     if given.get("reason_code"):
         told.setdefault("code", given["reason_code"])
     return Change(
         row=row,
-        move=event.value,
-        delivery=after.delivery.value,
-        seen=after.seen.value,
+        move=name,
+        delivery=delivery,
+        seen=seen,
         fields=given,
         detail=told,
     )

@@ -30,14 +30,17 @@ class Claimer:
         """Whether something may be sent right now."""
         return not desk.closed and deliveries.anything_claimable(desk.connection_id, paused=desk.paused)
 
-    def claim(self, desk: Desk, moves: Moving, size: int, now: datetime) -> list[Row]:
-        """Claim the next batch; what must not be sent (any more) goes where its verdict says."""
+    def claim(self, desk: Desk, moves: Moving, size: int, now: datetime, *, ahead: bool = False) -> list[Row]:
+        """Claim the next batch; what must not be sent (any more) goes where its verdict says. `ahead`: while another
+        batch is being sent."""
         claimed: list[Row] = []
         while not desk.closed and not claimed:
-            rows = deliveries.claimable(desk.connection_id, size, paused=desk.paused)
+            rows = _cautiously(
+                deliveries.claimable(desk.connection_id, size, paused=desk.paused), ahead=ahead
+            )
             if not rows:
                 break
-            claimed = _claim(desk, moves, _cautiously(rows), now)
+            claimed = _claim(desk, moves, rows, now)
         return [
             replace(row, delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
             for row in claimed
@@ -94,10 +97,10 @@ def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
     ]
 
 
-def _cautiously(rows: list[Row]) -> list[Row]:
+def _cautiously(rows: list[Row], *, ahead: bool) -> list[Row]:
     """What was being sent when the process ended goes alone, so that it alone is to blame the next time."""
     restarted = deliveries.restarted([row.id for row in rows if row.attempts])
     first = next((at for at, row in enumerate(rows) if row.id in restarted), None)
-    rows = rows if first is None else rows[: max(first, 1)]
+    rows = rows if first is None else rows[: max(first, 0 if ahead else 1)]
     files = [at for at, row in enumerate(rows) if row.command == CommandKind.ADD_DOCUMENT]
     return rows if len(files) <= MOST_FILES else rows[: files[MOST_FILES]]

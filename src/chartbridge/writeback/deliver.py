@@ -11,7 +11,7 @@ import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -28,20 +28,20 @@ from chartbridge.store.one_hub import OneHub
 from chartbridge.store.writing_due import Pending, pending
 from chartbridge.writeback.claiming import Claimer
 from chartbridge.writeback.commands import command_of
-from chartbridge.writeback.look import CANT_ASK, Looker, ask
+from chartbridge.writeback.look import CANT_ASK, Look, Looker, ask
 from chartbridge.writeback.outcomes import NOT_SENT, Hold, Outcome, after_first_look, after_write
 from chartbridge.writeback.recover import left_behind
-from chartbridge.writeback.sending import Job, send
+from chartbridge.writeback.sending import Answered, Flight, Job, Threads, send
 from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
-THREADS = 8
 BATCH = 16
 LARGEST_BATCH = 128
 QUICK = 0.25
 """A batch grows while it goes through within this time: after a crash all of it must be looked for."""
 KEEP_EVERY = 0.25
-READ_BACK_MANY = 400
+LOOK_BESIDE = 1000
+READ_BACK_MANY = 2000
 READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
@@ -78,6 +78,7 @@ class _Turn:
     answered: bool | None = None
     elsewhere: bool = False
     size: int = 0
+    answers: list[Answered] = field(default_factory=list)
     finished: list[Outcome] = field(default_factory=list)
 
 
@@ -98,7 +99,7 @@ class Deliverer:
     ) -> None:
         self._live = live
         self._clock = clock
-        self._pool = pool or ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="write")
+        self._pool = pool or Threads()
         self._holder = leases.new_holder()
         self._busy: set[int] = set()
         self._guard = threading.Lock()
@@ -106,9 +107,11 @@ class Deliverer:
         self._step = at_step
         self._looker = Looker(clock, at_step)
         self._claimer = Claimer()
+        self._sizes: dict[int, int] = {}
         self._unread: dict[int, int] = defaultdict(int)
         self._unread_since: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
+        self._looks: dict[int, Look] = {}
         self._rests: dict[int, tuple[datetime, float]] = {}
 
     def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]:
@@ -162,7 +165,7 @@ class Deliverer:
 
     def _may_send(self, turn: _Turn) -> bool:
         """Asked before each request: the lease and the practice are still this deliverer's."""
-        if self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN:
+        if turn.stopped or self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN:
             return False
         try:
             ours = self._one_hub.ours(turn.link, turn.connector)
@@ -170,6 +173,11 @@ class Deliverer:
             ours = False
         turn.stopped = turn.stopped or not ours
         return ours
+
+    def _may_go_on(self, turn: _Turn) -> bool:
+        """Whether `_may_send` would say yes from memory; asked in the thread that sends."""
+        late = self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN
+        return not late and not turn.stopped and self._one_hub.known_ours(turn.link.pk)
 
     def _may_go_out(self, turn: _Turn) -> bool:
         """Asked directly before the bytes of a write, in its thread: from memory only."""
@@ -193,22 +201,23 @@ class Deliverer:
             until=self._clock.monotonic() + budget_s,
             failures=desk.write_failures,
             not_before=desk.write_not_before,
-            size=BATCH * max((claim.parallel for claim in _claims(desk)), default=1),
+            size=self._sizes.get(connection_id, 0)
+            or BATCH * max((claim.parallel for claim in _claims(desk)), default=1),
         )
 
     def _drain(self, turn: _Turn) -> None:
         """Send batch after batch while there is time; leave the lease when there is nothing more to send."""
         claimed = self._exchange(turn, claim=True)
         while claimed:
-            self._send(turn, claimed)
-            claimed = self._exchange(turn, claim=True)
+            claimed = self._send(turn, claimed) or self._exchange(turn, claim=True)
 
     def _in_time(self, turn: _Turn) -> bool:
         over = turn.stopped or self._waits(turn) or self._clock.monotonic() >= turn.until
         return not over and not self._read_back_presses(turn.desk.connection_id)
 
-    def _exchange(self, turn: _Turn, *, claim: bool) -> list[Row]:
-        """Keep the finished answers and claim what is next, in one durable step."""
+    def _exchange(self, turn: _Turn, *, claim: bool, ahead: bool = False) -> list[Row]:
+        """Keep the answers and claim what is next, in one durable step. `ahead`: while another batch is being sent."""
+        self._judge(turn)
         began, now = self._clock.monotonic(), self._clock.now()
         claimed: list[Row] = []
         with deliveries.moving(turn.desk.practice_id, who=WHO, at=now) as moves:
@@ -220,8 +229,8 @@ class Deliverer:
                 self._take_over(turn.desk, moves, now)
             self._keep(turn, moves, now)
             if claim and self._in_time(turn):
-                claimed = self._claimer.claim(turn.desk, moves, turn.size, now)
-                if not claimed and not turn.elsewhere:
+                claimed = self._claimer.claim(turn.desk, moves, turn.size, now, ahead=ahead)
+                if not claimed and not ahead and not turn.elsewhere:
                     leases.give_back(turn.desk.connection_id, self._holder)
         self._step("claimed" if claimed else "kept")
         return claimed
@@ -280,11 +289,59 @@ class Deliverer:
         self._rests[turn.desk.connection_id] = turn.not_before, self._clock.monotonic() + delay
         set_backoff(turn.desk.connection_id, until=turn.not_before, failures=turn.failures)
 
-    def _send(self, turn: _Turn, claimed: Sequence[Row]) -> None:
+    def _send(self, turn: _Turn, claimed: Sequence[Row]) -> list[Row]:
+        """Send a batch. Returns the next one, where that was claimed meanwhile."""
         jobs = self._jobs(turn, self._not_there_yet(turn, claimed))
         parallel = max(self._parallel(turn.desk, row) for row in claimed)
-        began = kept_at = self._clock.monotonic()
+        began = self._clock.monotonic()
         self._step("before_sending")
+        if parallel <= 1 and len(jobs) > 1:
+            ahead = self._fly(turn, jobs)
+        else:
+            ahead = []
+            self._send_here(turn, jobs, parallel)
+        quick = self._clock.monotonic() - began < QUICK
+        turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
+        self._sizes[turn.desk.connection_id] = turn.size
+        return ahead
+
+    def _fly(self, turn: _Turn, jobs: Sequence[Job]) -> list[Row]:
+        """Have a batch sent, and meanwhile keep the answers to the one before and claim the next one."""
+        with Flight(
+            turn.connector,
+            jobs,
+            pool=self._pool,
+            now=self._clock.now,
+            may_send=lambda: self._may_send(turn),
+            may_go_on=lambda: self._may_go_on(turn),
+            may_go_out=lambda: self._may_go_out(turn),
+        ) as flight:
+            ahead = self._exchange(turn, claim=True, ahead=True)
+            self._look_beside(turn)
+            while not flight.landed(within=KEEP_EVERY):
+                turn.answers += flight.answers()
+                self._exchange(turn, claim=False)
+        turn.answers += flight.answers()
+        if flight.wall or turn.stopped:
+            now = self._clock.now()
+            turn.answers += [(row, NOT_SENT, now) for row in ahead]
+            return []
+        return ahead
+
+    def _look_beside(self, turn: _Turn) -> None:
+        """While there is much to send, what was taken is read back meanwhile."""
+        pk = turn.desk.connection_id
+        look = self._looks.get(pk)
+        if look and look[1].done():
+            self._looker.finish(turn.desk, self._looks.pop(pk))
+        if pk not in self._looks and self._unread[pk] >= LOOK_BESIDE:
+            self._note_look(pk)
+            begun = self._looker.begin(turn.connector, turn.desk, self._pool)
+            if begun:
+                self._looks[pk] = begun
+
+    def _send_here(self, turn: _Turn, jobs: Sequence[Job], parallel: int) -> None:
+        kept_at = self._clock.monotonic()
         answers = send(
             turn.connector,
             jobs,
@@ -294,13 +351,17 @@ class Deliverer:
             may_go_out=lambda: self._may_go_out(turn),
         )
         for row, answer in answers:
-            self._step("answered")
-            turn.finished.append(after_write(row, turn.desk, answer, self._clock.now()))
+            turn.answers.append((row, answer, self._clock.now()))
+            self._judge(turn)
             if self._clock.monotonic() - kept_at > KEEP_EVERY:
                 self._exchange(turn, claim=False)
                 kept_at = self._clock.monotonic()
-        quick = self._clock.monotonic() - began < QUICK
-        turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
+
+    def _judge(self, turn: _Turn) -> None:
+        answers, turn.answers = turn.answers, []
+        for row, answer, at in answers:
+            self._step("answered")
+            turn.finished.append(after_write(row, turn.desk, answer, at))
 
     def _not_there_yet(self, turn: _Turn, claimed: Sequence[Row]) -> Sequence[Row]:
         """Of what another copy of this store may have sent, leave out what is in the chart already."""
@@ -363,10 +424,16 @@ class Deliverer:
         return not turn.stopped and not self._waits(turn) and self._claimer.any(turn.desk)
 
     def _look(self, turn: _Turn) -> None:
-        self._looked_at[turn.desk.connection_id] = self._clock.monotonic()
-        self._unread.pop(turn.desk.connection_id, None)
-        self._unread_since.pop(turn.desk.connection_id, None)
+        begun = self._looks.pop(turn.desk.connection_id, None)
+        if begun:
+            self._looker.finish(turn.desk, begun)
+        self._note_look(turn.desk.connection_id)
         self._looker.look(turn.connector, turn.desk)
+
+    def _note_look(self, connection_id: int) -> None:
+        self._looked_at[connection_id] = self._clock.monotonic()
+        self._unread.pop(connection_id, None)
+        self._unread_since.pop(connection_id, None)
 
     def _end(self, turn: _Turn, more: bool) -> DeliverOutcome:
         now = self._clock.now()

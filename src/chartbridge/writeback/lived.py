@@ -23,6 +23,7 @@ class Lived:
         self._clock = clock
         self._began = clock.monotonic()
         self._since: dict[int, float] = {}
+        self._tidy_from = _MANY
         self._guard = threading.Lock()
 
     def begin(self, writeback_ids: Iterable[int]) -> None:
@@ -30,8 +31,9 @@ class Lived:
         now = self._clock.monotonic()
         with self._guard:
             self._since.update(dict.fromkeys(writeback_ids, now))
-            if len(self._since) > _MANY:  # what is that old counts from the beginning as well
+            if len(self._since) > self._tidy_from:  # what is that old counts from the beginning as well
                 self._since = {pk: at for pk, at in self._since.items() if now - at < _FORGET_AFTER_S}
+                self._tidy_from = max(_MANY, 2 * len(self._since))
 
     def since(self, writeback_id: int) -> timedelta:
         """Return how long ago that was, at the least."""

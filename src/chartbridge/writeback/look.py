@@ -7,6 +7,7 @@ everything stays as it is and is asked again later. Must not be in it: sending.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,8 +34,11 @@ from chartbridge.writeback.settling import ROUNDING, Settling
 from chartbridge.writeback.states import Event
 
 WHO = "chartbridge"
-AT_ONCE = 500
+AT_ONCE = 2000
 _LONGEST = 60.0
+Found = Sequence[Receipt | Exception | None]
+Look = tuple[Sequence[Row], Future[Found]]
+"""What is being looked for, and what will be found."""
 CANT_ASK = (Unavailable, Uncertain, Unauthorised, Misconfigured)
 
 
@@ -80,6 +84,23 @@ class Looker:
             if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
                 break
 
+    def begin(self, connector: Connector, desk: Desk, pool: Executor) -> Look | None:
+        """Have what was taken be looked for by a job of `pool`; None where nothing is due or the PMS can't be asked."""
+        now = self._clock.now()
+        if self.not_before(desk.connection_id, now) > now:
+            return None
+        rows = deliveries.owed_due(desk.connection_id, now, AT_ONCE)
+        if not rows:
+            return None
+        commands = [command_of(row, desk, to_send=False) for row in rows]
+        self._step("before_looking")
+        return rows, pool.submit(ask, connector, commands)
+
+    def finish(self, desk: Desk, look: Look) -> None:
+        """Wait for it, and keep what follows."""
+        rows, found = look
+        self._settle(desk, rows, found.result)
+
     def look_at(self, connection_id: int) -> datetime | None:
         """Return when the next lost answer may be looked for."""
         self._settling.note(connection_id)
@@ -105,8 +126,11 @@ class Looker:
         """Look for rows of one kind of standing and keep what follows. False where the PMS can't be asked."""
         commands = [command_of(row, desk, to_send=False) for row in rows]
         self._step("before_looking")
+        return self._settle(desk, rows, lambda: ask(connector, commands))
+
+    def _settle(self, desk: Desk, rows: Sequence[Row], asked: Callable[[], Found]) -> bool:
         try:
-            found = ask(connector, commands)
+            found = asked()
         except CANT_ASK as error:
             self._wait(desk, rows, error)
             return False
@@ -116,7 +140,7 @@ class Looker:
         self._step("looks_kept")
         return True
 
-    def _keep(self, desk: Desk, rows: Sequence[Row], found: Sequence[Receipt | Exception | None]) -> None:
+    def _keep(self, desk: Desk, rows: Sequence[Row], found: Found) -> None:
         now = self._clock.now()
         unsure = [row.id for row in rows if row.delivery == Delivery.UNCERTAIN]
         tries = deliveries.tries(desk.connection_id, unsure)
@@ -148,7 +172,7 @@ class Looker:
             deliveries.say_why([row.id for row in rows], code="cannot_look", reason=reason)
 
 
-def ask(connector: Connector, commands: Sequence[Command]) -> Sequence[Receipt | Exception | None]:
+def ask(connector: Connector, commands: Sequence[Command]) -> Found:
     """Look for all of them. Raises only where the PMS can't be asked at all."""
     try:
         return connector.landed_all(commands)

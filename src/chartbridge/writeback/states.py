@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from chartbridge.store.deliveries import Row
 from chartbridge.store.models import Delivery, Seen
@@ -142,6 +143,14 @@ def move(state: State, event: Event) -> State:
         return TABLE[state, event]
     except KeyError:
         raise NotAllowed(state, event) from None
+
+
+@cache
+def after(delivery: str, seen: str, event: Event) -> tuple[str, str, str]:
+    """Return the move's name and where a row that stands there stands after it, as words. Raises `NotAllowed`."""
+    state = move(State(Delivery(delivery), Seen(seen)), event)
+    assert state.delivery is not None
+    return event.value, state.delivery.value, state.seen.value
 
 
 def state_of(row: Row) -> State:

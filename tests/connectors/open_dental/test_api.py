@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from chartbridge.connectors.open_dental.client import Item, OpenDentalApi
 from chartbridge.connectors.open_dental.connector import connect
+from chartbridge.connectors.open_dental.written import INEXACT, MOST, Written
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.connector import Settings
@@ -89,32 +93,73 @@ def test_an_old_version_s_answer_without_a_number_is_found_by_its_marker(rig: Op
 def test_a_new_version_s_list_of_everybody_s_notes_is_used_and_gives_the_same(rig: OpenDentalRig) -> None:
     rig.knobs.set_version("25.1.20")
     connector = rig.connect()
+    people, commands = _notes_for_three(rig)
+    for command in commands:
+        connector.write(command)
+    before = rig.sandbox.service.requests
+    found = connector.landed_all(commands)
+    assert [each.patient_key for each in found if each] == people
+    assert rig.sandbox.service.requests - before <= 2
+
+
+def test_notes_are_looked_for_from_the_time_on_at_which_they_were_sent(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.knobs.set_version("25.1.20")
+    connector = rig.connect()
+    _, commands = _notes_for_three(rig)
+    for command in commands:
+        connector.write(command)
+    stamps = rig.sandbox.db.rows("SELECT DateTStamp FROM commlog WHERE Note LIKE '%CB-0000000%'")
+    first = min(datetime.fromisoformat(str(row["DateTStamp"])) for row in stamps)
+    asked = _asked(monkeypatch)
+    assert all(connector.landed_all(commands))
+    assert len(asked) == 1
+    assert timedelta() <= first - datetime.fromisoformat(asked[0]["DateTStamp"]) <= timedelta(seconds=5)
+    again = rig.connect()  # as in another process: it has sent nothing
+    asked.clear()
+    assert all(again.landed_all(commands))
+    assert len(asked) == 1
+    assert first - datetime.fromisoformat(asked[0]["DateTStamp"]) > timedelta(minutes=5)
+
+
+def test_a_note_whose_time_in_the_chart_is_another_one_is_found_all_the_same(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.knobs.set_version("25.1.20")
+    connector = rig.connect()
+    people, commands = _notes_for_three(rig)
+    for command in commands:
+        connector.write(command)
+    rig.sandbox.db.run("UPDATE commlog SET DateTStamp='2020-01-01 00:00:00' WHERE Note LIKE '%CB-00000001%'")
+    asked = _asked(monkeypatch)
+    found = connector.landed_all(commands)
+    assert [each.patient_key for each in found if each] == people
+    assert [each.get("PatNum") for each in asked] == [None, people[1]]
+
+
+def _notes_for_three(rig: OpenDentalRig) -> tuple[list[str], list[AddNote]]:
     people = [rig.patient_of_today(), str(rig.neighbour), "4"]
     commands = []
     for place, person in enumerate(people):
         base = rig.command(CommandKind.ADD_NOTE, f"CB-0000000{place}")
         assert isinstance(base, AddNote)
-        command = AddNote(
-            **{
-                name: getattr(base, name)
-                for name in (
-                    "text",
-                    "marker",
-                    "note_type_key",
-                    "provider_key",
-                    "occurred_at",
-                    "medium",
-                    "direction",
-                )
-            },
-            patient_key=person,
-        )
-        connector.write(command)
-        commands.append(command)
-    before = rig.sandbox.service.requests
-    found = connector.landed_all(commands)
-    assert [each.patient_key for each in found if each] == people
-    assert rig.sandbox.service.requests - before <= 2
+        commands.append(replace(base, patient_key=person))
+    return people, commands
+
+
+def _asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What is asked of the API's list of notes, call by call."""
+    asked: list[dict[str, str]] = []
+    plain = OpenDentalApi.items
+
+    def items(self: OpenDentalApi, path: str, *, ability: str, **params: str) -> list[Item]:
+        if path == "commlogs":
+            asked.append(params)
+        return plain(self, path, ability=ability, **params)
+
+    monkeypatch.setattr(OpenDentalApi, "items", items)
+    return asked
 
 
 def test_a_revoked_permission_pauses_that_ability_only(rig: OpenDentalRig) -> None:
@@ -252,3 +297,32 @@ def test_the_time_of_a_note_is_the_practice_s_own(rig: OpenDentalRig) -> None:
     assert row is not None
     assert str(row["CommDateTime"])[:15] == "2026-11-01 01:5"
     assert (row["Mode_"], row["SentOrReceived"], row["CommType"]) == (5, 1, 239)
+
+
+NOON = datetime.fromisoformat("2026-11-03 12:00:00")
+
+
+def test_a_note_is_looked_for_from_the_newest_time_on_that_was_shown_before_it_was_sent() -> None:
+    now = NOON
+    written = Written(lambda: now)
+    written.begin("CB-1")
+    written.heard(["2026-11-03 11:59:59", None, "2026-11-03 12:00:01", ""])
+    written.begin("CB-2")
+    for odd in (["soon"], ["0001-01-01 00:00:00"], [], ["2027-01-01 00:00:00"]):
+        written.heard(odd)
+    written.begin("CB-3")
+    now += timedelta(minutes=1)
+    written.begin("CB-4")
+    assert written.since(["CB-1", "CB-2", "CB-3", "CB-4", "CB-other"]) == {
+        "CB-1": NOON - INEXACT,
+        "CB-2": NOON + timedelta(seconds=1),
+        "CB-3": NOON + timedelta(seconds=1),
+        "CB-4": now - INEXACT,
+    }
+
+
+def test_of_what_was_sent_only_so_much_is_remembered() -> None:
+    written = Written(lambda: NOON)
+    for n in range(MOST + 1):
+        written.begin(f"CB-{n}")
+    assert list(written.since(["CB-0", f"CB-{MOST}"])) == [f"CB-{MOST}"]

@@ -176,6 +176,7 @@ class _Parts:
             self._papers = PaperReader(self.database, clock)
         if self.api is not None:
             self._api_reader, self._api_papers = ApiReader(self.api), ApiPaperReader(self.api)
+            self._writer = Writer(self.api, self.database)
 
     def read_database(self, stream: Stream, cursor: str | None, *, thorough: bool) -> Page:
         """One page of a stream from the database."""
@@ -208,7 +209,8 @@ class _Parts:
         return self._api_papers
 
     def writer(self) -> Writer:
-        return Writer(self.needed_api(), self.database)
+        self.needed_api()
+        return self._writer
 
     def close(self) -> None:
         if self.database is not None:

@@ -6,7 +6,8 @@ Must not be in it: what follows from the answer (the writeback decides).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 
 from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
@@ -35,6 +36,7 @@ AROUND = timedelta(days=2)
 RECENT = timedelta(minutes=10)
 NO_OFFSET = timedelta()
 _NOTE = COMMLOG_FIELDS.index("Note")
+_STAMP = COMMLOG_FIELDS.index("DateTStamp")
 _NAME = DOCUMENT_FIELDS.index("Description")
 _VERIFY_FIELDS = ("InsVerifyNum", "DateLastVerified", "Note", "SecDateTEdit")
 
@@ -125,25 +127,27 @@ class ApiLooker:
     def _notes(self, commands: Sequence[AddNote]) -> dict[str, Receipt]:
         """From 25.1.13 the newest notes of everybody come in one list; whoever isn't in it is asked for alone."""
         found: dict[str, Receipt] = {}
-        people = {each.patient_key for each in commands}
-        if len(people) > 2 and self._api.version() >= (25, 1, 13):
-            since = local_text(self._api.server_local() - RECENT)
-            self._match(commands, found, DateTStamp=since)
-        for patient_key in sorted(people):
-            theirs = [
-                each for each in commands if each.patient_key == patient_key and each.marker not in found
-            ]
-            if theirs:
-                self._match(theirs, found, PatNum=str(whole(patient_key, "patient")))
+        if len(_by_patient(commands)) > 2 and self._api.version() >= (25, 1, 13):
+            since = self._writer.written.since(each.marker for each in commands)
+            written = [each for each in commands if each.marker in since]
+            if len(_by_patient(written)) > 2:
+                self._match(written, found, DateTStamp=local_text(min(since.values())))
+            missed = [each for each in commands if each.marker not in found]
+            if len(_by_patient(missed)) > 2:
+                self._match(missed, found, DateTStamp=local_text(self._api.server_local() - RECENT))
+        missed = [each for each in commands if each.marker not in found]
+        for patient_key, theirs in sorted(_by_patient(missed).items()):
+            self._match(theirs, found, PatNum=str(whole(patient_key, "patient")))
         return found
 
     def _match(self, commands: Sequence[AddNote], found: dict[str, Receipt], **params: str) -> None:
-        offset = self._api.offset()
+        offset, of_patient = self._api.offset(), _by_patient(commands)
         for items in self._pages("commlogs", "add_note", params):
+            self._writer.written.heard(row[_STAMP] for row in items)
             for row in items:
                 note = row[_NOTE] or ""
-                for each in commands:
-                    if each.marker in note and row[1] == each.patient_key:
+                for each in of_patient.get(row[1] or "", ()):
+                    if each.marker in note:
                         found[each.marker] = note_receipt(row, utc_stamps=False, offset=offset)
 
     def _papers(self, commands: Sequence[AddDocument]) -> dict[str, Receipt]:
@@ -200,6 +204,13 @@ class ApiLooker:
         for items in self._api.pages("insverifies", ability="mark_insurance_verified", **params):
             rows += [texts(item, _VERIFY_FIELDS) for item in items if str(item.get("FKey")) == plan]
         return _verification(rows, command)
+
+
+def _by_patient(commands: Sequence[AddNote]) -> Mapping[str, list[AddNote]]:
+    theirs: dict[str, list[AddNote]] = defaultdict(list)
+    for each in commands:
+        theirs[each.patient_key].append(each)
+    return theirs
 
 
 def _note(row: Texts) -> Receipt:

@@ -22,6 +22,7 @@ from chartbridge.connectors.open_dental.codec_write import (
 from chartbridge.connectors.open_dental.database import Database
 from chartbridge.connectors.open_dental.statements import COMMLOG_FIELDS
 from chartbridge.connectors.open_dental.words import VERSION_NEEDED
+from chartbridge.connectors.open_dental.written import Written
 from chartbridge.pms.commands import (
     AddDocument,
     AddNote,
@@ -40,7 +41,7 @@ class Writer:
     """Writes for one office. `database` is there where it is read: it converts times exactly."""
 
     def __init__(self, api: OpenDentalApi, database: Database | None) -> None:
-        self._api, self._db = api, database
+        self._api, self._db, self.written = api, database, Written(api.server_local)
 
     def write(self, command: Command) -> Receipt:
         """Carry it out once."""
@@ -58,6 +59,7 @@ class Writer:
             self._api.offset()
         )  # before the write: whatever fails until then has provably written nothing
         body = note_body(command, self._local(command.occurred_at, offset))
+        self.written.begin(command.marker)
         made = self._api.send("POST", "commlogs", body, ability="add_note")
         row = answer_row(made, COMMLOG_FIELDS)
         receipt = note_receipt(row, utc_stamps=False, offset=offset, seen=False)

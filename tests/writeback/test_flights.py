@@ -1,0 +1,260 @@
+"""While one batch is being sent, the answers to the one before are kept and the next one is claimed: in order, one
+write at a time, and nothing is sent behind a wall or behind a deliverer that has ended."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from chartbridge.pms.commands import Command, Receipt
+from chartbridge.pms.connector import Connector
+from chartbridge.pms.errors import Unavailable, Uncertain
+from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
+from chartbridge.store.one_hub import OneHub
+from chartbridge.writeback import deliver
+from chartbridge.writeback.recover import recover
+from tests.writeback.conftest import Office
+from tests.writeback.scripted_pms import ScriptedConnector
+from tests.writeback.test_crashes import Died
+
+PEOPLE = 12
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliver, "BATCH", 4)
+    monkeypatch.setattr(deliver, "LARGEST_BATCH", 4)
+
+
+@pytest.fixture
+def many(office: Office) -> Office:
+    """Two notes for each of a dozen patients."""
+    for key in range(4, PEOPLE + 1):
+        office.patient(str(key))
+    for n in range(2 * PEOPLE):
+        office.enqueue(patient=str(1 + n % PEOPLE), body=f"Note {n}.")
+    return office
+
+
+def _standing(delivery: Delivery) -> int:
+    return Writeback.objects.filter(delivery=delivery).count()
+
+
+def _in_order(office: Office) -> None:
+    """Each patient's notes stand in the chart in the order in which they were told."""
+    wanted, found = defaultdict(list), defaultdict(list)
+    for row in Writeback.objects.order_by("id"):
+        wanted[row.patient_key].append(row.marker)
+    for record in office.pms.records:
+        found[record.patient_key].append(record.marker)
+    assert found == wanted
+
+
+def test_the_next_batch_is_claimed_and_the_last_one_kept_while_one_is_being_sent(many: Office) -> None:
+    stood: list[tuple[int, int]] = []
+
+    def at_step(name: str) -> None:
+        if name == "claimed":
+            stood.append((_standing(Delivery.TAKEN), _standing(Delivery.SENDING)))
+
+    many.deliver(many.deliverer(at_step))
+    assert stood[:3] == [(0, 4), (0, 8), (4, 8)]
+    assert many.pms.most_in_flight == 1
+    _in_order(many)
+    many.check()
+
+
+def test_what_was_taken_is_read_back_while_more_is_being_sent(
+    many: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+    looked = threading.Semaphore(0)
+    beside: list[tuple[bool, int]] = []
+    plain = ScriptedConnector.landed_all
+
+    def landed_all(self: ScriptedConnector, commands: Sequence[Command]) -> list[Receipt | None]:
+        found = plain(self, commands)
+        looked.release()
+        return found
+
+    def once_looked(_command: Command) -> None:
+        if many.pms.writes == 9:
+            assert looked.acquire(timeout=10)
+
+    def at_step(name: str) -> None:
+        if name == "looked":
+            beside.append(
+                (threading.current_thread() is threading.main_thread(), _standing(Delivery.SENDING))
+            )
+
+    monkeypatch.setattr(ScriptedConnector, "landed_all", landed_all)
+    many.pms.before = once_looked
+    many.deliver(many.deliverer(at_step))
+    assert (True, 8) in beside
+    assert set(Writeback.objects.values_list("seen", flat=True)) == {Seen.SEEN}
+    many.check()
+
+
+def test_a_look_that_fails_meanwhile_holds_up_no_sending_and_is_made_again(
+    many: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+
+    def away() -> None:
+        raise Unavailable("The PMS is away.")
+
+    many.pms.looking = away
+    many.deliver()
+    assert many.pms.writes == 2 * PEOPLE
+    assert _standing(Delivery.TAKEN) == 2 * PEOPLE
+    many.pms.looking = lambda: None
+    many.settle()
+    assert set(Writeback.objects.values_list("seen", flat=True)) == {Seen.SEEN}
+    many.check()
+
+
+def test_nothing_that_was_claimed_ahead_is_sent_behind_a_wall(many: Office) -> None:
+    ahead = threading.Event()
+
+    def away(_command: Command) -> None:
+        if many.pms.writes == 2:
+            assert ahead.wait(10)
+            raise Unavailable("The PMS is away.", retry_after=60)
+
+    many.pms.before = away
+    many.deliver(many.deliverer(lambda name: ahead.set() if many.pms.writes and name == "claimed" else None))
+    assert many.pms.writes == 2
+    assert (_standing(Delivery.QUEUED), _standing(Delivery.SENDING)) == (2 * PEOPLE - 1, 0)
+    claims = Counter(WritebackEvent.objects.values_list("move", flat=True))
+    assert claims["claim"] == 8
+    assert claims["put_back"] == 7
+    many.pms.before = lambda _command: None
+    many.settle()
+    _in_order(many)
+    many.check()
+
+
+def test_a_lost_answer_blocks_its_patient_over_batches_and_nobody_else(many: Office) -> None:
+    def lost(command: Command) -> None:
+        if command.patient_key == "1" and many.pms.writes == 1:
+            raise Uncertain("The answer was lost.")
+
+    many.pms.before = lost
+    many.deliver()
+    stand = {(row.patient_key, row.delivery) for row in Writeback.objects.exclude(delivery=Delivery.TAKEN)}
+    assert stand == {("1", Delivery.UNCERTAIN), ("1", Delivery.QUEUED)}
+    assert many.pms.writes == 2 * PEOPLE - 1
+    many.settle()
+    _in_order(many)
+    many.check()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_at_any_write_each_patient_is_written_to_in_order_and_once(
+    many: Office, seed: int
+) -> None:
+    chance = random.Random(seed)
+
+    def mishap(_command: Command) -> None:
+        if chance.random() < 0.2:
+            raise chance.choice([Uncertain("Lost."), Unavailable("Away.")])
+
+    def lost(_command: Command) -> None:
+        if chance.random() < 0.1:
+            raise Uncertain("Lost.")
+
+    many.pms.before, many.pms.after = mishap, lost
+    many.settle(minutes=60)
+    many.pms.before = many.pms.after = lambda _command: None
+    many.settle()
+    assert len(many.pms.records) == 2 * PEOPLE
+    _in_order(many)
+    many.check()
+
+
+def test_what_was_being_sent_when_the_process_ended_flies_with_nothing_else(many: Office) -> None:
+    with pytest.raises(Died):
+        many.deliver(many.deliverer(_dies_when(lambda: many.pms.writes == 0)))
+    recover(many.clock)
+    doubtful = set(Writeback.objects.filter(delivery=Delivery.UNCERTAIN).values_list("marker", flat=True))
+    assert len(doubtful) == 4
+    alone: list[int] = []
+
+    def at_step(name: str) -> None:
+        sending = Writeback.objects.filter(delivery=Delivery.SENDING)
+        if name == "claimed" and doubtful & set(sending.values_list("marker", flat=True)):
+            alone.append(sending.count())
+
+    many.settle(deliverer=many.deliverer(at_step))
+    assert alone == [1, 1, 1, 1]
+    many.check()
+
+
+def test_a_deliverer_that_ends_sends_nothing_behind_its_own_back(many: Office) -> None:
+    """Whatever goes wrong while a batch is on its way ends that batch, once the write at hand has been answered."""
+    begun, go = threading.Event(), threading.Event()
+
+    def waits(_command: Command) -> None:
+        begun.set()
+        assert go.wait(10)
+
+    def fails(name: str) -> None:
+        if name == "claimed" and begun.wait(0.5 if many.pms.writes == 0 else 10) and many.pms.writes == 1:
+            threading.Timer(0.2, go.set).start()
+            raise Died
+
+    many.pms.before = waits
+    with pytest.raises(Died):
+        many.deliver(many.deliverer(fails))
+    assert many.pms.writes == 1
+    assert many.pms.in_flight == 0
+
+
+def test_the_practice_is_asked_for_again_within_a_batch_and_nothing_is_sent_once_it_is_another_s(
+    many: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def answers(_self: OneHub, _link: Connection, _connector: Connector) -> bool:
+        asked.append(many.pms.writes)
+        return many.pms.writes < 2
+
+    monkeypatch.setattr(OneHub, "_ask", _remembered(answers))
+    many.pms.before = lambda _command: many.clock.advance(11)
+    many.deliver()
+    assert many.pms.writes == 2
+    assert asked[-1] == 2
+    assert _standing(Delivery.SENDING) == 0
+    assert _standing(Delivery.QUEUED) == 2 * PEOPLE - 2
+
+
+@pytest.mark.parametrize("patients", [1, 2])
+def test_few_patients_are_written_to_in_order_too(office: Office, patients: int) -> None:
+    for n in range(9):
+        office.enqueue(patient=str(1 + n % patients), body=f"Note {n}.")
+    office.deliver()
+    _in_order(office)
+    office.check()
+
+
+def _dies_when(so: Callable[[], bool]) -> Callable[[str], None]:
+    def at_step(name: str) -> None:
+        if name == "before_sending" and so():
+            raise Died
+
+    return at_step
+
+
+def _remembered(answers: Callable[..., bool]) -> Callable[..., bool]:
+    from chartbridge.store import one_hub
+
+    def ask(self: OneHub, link: Connection, connector: Connector) -> bool:
+        ours = answers(self, link, connector)
+        self._held[link.pk] = one_hub._Held(ours, self._clock.monotonic())
+        return ours
+
+    return ask
