@@ -6,6 +6,7 @@ which database a process uses is fixed at its start.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -14,12 +15,20 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bench.figures import Part
 from bench.practice import FOLDER
 from bench.sizes import Sizes
 from tests.servers.postgres import running_postgres
 
+if TYPE_CHECKING:
+    from chartbridge.store.models import Writeback
+
+TEXT = (
+    "Text message from the practice: we look forward to seeing you on Thursday at 9:40 AM. " * 2
+    + "CB-7K2QM9XD"
+)
 MOVES = (
     ("queue", "queued", "owed"),
     ("claim", "sending", "owed"),
@@ -68,8 +77,8 @@ def _fill(entries: int) -> dict[str, object]:
     while left:
         rows = [
             Writeback(
-                practice=practice, kind="patient_note", command="add_note", patient_key=str(n % 5000),
-                delivery="taken", seen="seen", created_at=at, due_at=at,
+                practice=practice, kind="patient_note", command="add_note", patient_key=str(n % 5000), text=TEXT,
+                delivery="taken", seen="seen", created_at=at, due_at=at, record=f"commlog {left - n}",
             )
             for n in range(min(2500, left))
         ]  # fmt: skip
@@ -79,12 +88,30 @@ def _fill(entries: int) -> dict[str, object]:
             Writeback.objects.bulk_create(rows)
             told = [
                 ledger.Entry(writeback_id=row.pk, move=move, delivery=delivery, seen=seen, attempt=int(at_ > 0),
-                             detail={"record": f"commlog {row.pk}"} if move == "take" else {})
+                             detail=_detail(row, move))
                 for row in rows
                 for at_, (move, delivery, seen) in enumerate(MOVES)
             ]  # fmt: skip
             ledger.append(practice.pk, told, who="chartbridge", at=at)
     return {}
+
+
+def _detail(row: Writeback, move: str) -> dict[str, object]:
+    """As the product tells it: the record and the digest of what was written, and of what was read back."""
+    from chartbridge.store import ledger
+
+    if move not in ("take", "see"):
+        return {}
+    wrote = ledger.written(
+        command=row.command,
+        patient_key=row.patient_key,
+        text=row.text,
+        marker="",
+        status_key="",
+        record=row.record,
+    )
+    told = {"record": row.record, ledger.WROTE: wrote}
+    return told if move == "take" else {**told, "text": hashlib.sha256(row.text.encode()).hexdigest()}
 
 
 def _verify(_entries: int) -> dict[str, object]:

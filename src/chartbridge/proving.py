@@ -43,6 +43,8 @@ def verify(practice_ids: Sequence[int], *, kept_hash: str = "") -> int:
             print(f"  ✗ {each.sentence}")
         for number in report.astray:
             print(f"  ✗ Writeback {number} does not stand where its last entry says.")
+        for number in report.rewritten:
+            print(f"  ✗ Writeback {number} holds another text, patient or record than was written.")
         if report.whole:
             print("  ✓ Nothing was changed, removed, put in or reordered.")
         wrong += not report.whole

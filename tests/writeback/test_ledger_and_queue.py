@@ -6,10 +6,12 @@ from django.test.utils import CaptureQueriesContext
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.errors import Refused
-from chartbridge.store import ledger, queue
+from chartbridge.store import deliveries, ledger, queue
 from chartbridge.store.models import Delivery, Writeback, WritebackEvent
+from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.preview import preview_note
 from tests.writeback.conftest import Office
+from tests.writeback.scripted_pms import lose_answer
 
 
 def test_every_move_of_a_writeback_is_in_the_ledger(office: Office) -> None:
@@ -23,7 +25,11 @@ def test_every_move_of_a_writeback_is_in_the_ledger(office: Office) -> None:
         ("see", "taken", "seen", 1),
     ]
     assert moves[0].who == "mary@example.com"
-    assert moves[2].detail == {"record": "note 1"}
+    row.refresh_from_db()
+    wrote = ledger.written(
+        command="add_note", patient_key="1", text=row.text, marker=row.marker, status_key="", record="note 1"
+    )
+    assert moves[2].detail == {"record": "note 1", "wrote": wrote}
     report = ledger.verify(office.practice.pk)
     assert (report.whole, report.entries, report.last_hash) == (True, 4, moves[-1].hash)
 
@@ -52,6 +58,42 @@ def test_a_row_that_was_altered_beside_the_ledger_is_noticed(office: Office) -> 
     row = office.enqueue()[0]
     Writeback.objects.update(delivery=Delivery.TAKEN)
     assert ledger.verify(office.practice.pk).astray == (row.pk,)
+
+
+@pytest.mark.parametrize("change", [{"text": "Owes nothing."}, {"patient_key": "2"}, {"record": "note 9"}])
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_was_written_and_altered_in_the_store_since_is_named(
+    office: Office, change: dict[str, str], *, lost: bool
+) -> None:
+    if lost:
+        office.pms.after = lose_answer
+    row, other = office.enqueue()[0], office.enqueue(patient="3")[0]
+    office.settle()
+    assert ledger.verify(office.practice.pk).whole
+    Writeback.objects.filter(pk=row.pk).update(**change)
+    report = ledger.verify(office.practice.pk)
+    assert (report.rewritten, report.whole) == ((row.pk,), False)
+    Writeback.objects.filter(pk=other.pk).update(**change)
+    assert ledger.verify(office.practice.pk).rewritten == (row.pk, other.pk)
+
+
+def test_a_status_move_that_was_altered_in_the_store_since_is_named(office: Office) -> None:
+    office.appointment("700", status="21")
+    row = enqueue_status_move(office.connection.pk, "700", "22", "21", "mary@example.com", clock=office.clock)
+    office.settle()
+    assert ledger.verify(office.practice.pk).whole
+    Writeback.objects.update(payload={**row.payload, "status_key": "25"})
+    assert ledger.verify(office.practice.pk).rewritten == (row.pk,)
+
+
+def test_entries_from_before_digests_were_kept_still_verify(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "_told", lambda change: change.detail)
+    office.enqueue()
+    office.settle()
+    Writeback.objects.update(text="Owes nothing.")
+    assert ledger.verify(office.practice.pk).whole
 
 
 def test_pages_get_their_lists_in_a_fixed_number_of_queries(office: Office) -> None:

@@ -13,6 +13,7 @@ from ninja import File, Form, Header, Path, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from chartbridge.api import turned_down
 from chartbridge.api.access import caller
 from chartbridge.api.answers import ActivityDetail, ActivityOut, activity_detail, activity_out
 from chartbridge.api.errors import ERRORS, ErrorBody, ErrorOut, as_body, bad_field, first_problem, not_found
@@ -183,6 +184,7 @@ def post_batch(request: HttpRequest, payload: BatchIn) -> BatchOut:
     for index, outcome in zip(good, outcomes, strict=True):
         results[index] = _item_out(outcome)
     answered = [r for r in results if r is not None]
+    turned_down.keep(request, [(r.error.field, r.error.message) for r in answered if r.error])
     return BatchOut(accepted=sum(r.activity is not None for r in answered), results=answered)
 
 

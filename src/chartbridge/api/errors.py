@@ -15,6 +15,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import ValidationError as PydanticValidationError
 
+from chartbridge.api import turned_down
 from chartbridge.intake.new import BadActivity, KeyReused
 from chartbridge.pms.errors import PmsError
 
@@ -95,17 +96,24 @@ def answer(body: ErrorBody, status: int, retry_after: int | None = None) -> Http
     return response
 
 
+def _turned_down(request: HttpRequest, body: ErrorBody, status: int) -> HttpResponse:
+    turned_down.keep(request, [(body.field, body.message)])
+    return answer(body, status)
+
+
 def install(api: NinjaAPI) -> None:
     """Give every failure its answer."""
     table: dict[type[Exception], Any] = {
         ApiError: lambda _, e: answer(e.body, e.status, e.retry_after),
-        BadActivity: lambda _, e: answer(as_body(e), 422),
-        KeyReused: lambda _, e: answer(as_body(e), 409),
-        ValidationError: lambda _, e: answer(first_problem(e.errors), 422),
-        PydanticValidationError: lambda _, e: answer(first_problem(e.errors(include_input=False)), 422),
+        BadActivity: lambda r, e: _turned_down(r, as_body(e), 422),
+        KeyReused: lambda r, e: _turned_down(r, as_body(e), 409),
+        ValidationError: lambda r, e: _turned_down(r, first_problem(e.errors), 422),
+        PydanticValidationError: lambda r, e: _turned_down(
+            r, first_problem(e.errors(include_input=False)), 422
+        ),
         AuthenticationError: lambda _, __: answer(_NO_TOKEN, 401),
-        HttpError: lambda _, e: answer(
-            ErrorBody(code=_CODES.get(e.status_code, "refused"), message=_plain(e)), e.status_code
+        HttpError: lambda r, e: _turned_down(
+            r, ErrorBody(code=_CODES.get(e.status_code, "refused"), message=_plain(e)), e.status_code
         ),
         Http404: lambda _, __: answer(not_found("thing").body, 404),
         PmsError: lambda _, e: answer(ErrorBody(code="pms", message=e.safe_message), 503, 5),

@@ -59,6 +59,7 @@ _FIELDS = (
     "sending_at",
     "taken_at",
     "reason_code",
+    "record",
     "activity_id",
     "activity__occurred_at",
     "activity__verified_on",
@@ -90,6 +91,7 @@ class Row:
     sending_at: datetime | None
     taken_at: datetime | None
     reason_code: str
+    record: str
     activity_id: int | None
     occurred_at: datetime | None
     verified_on: date | None
@@ -330,7 +332,7 @@ class Moving:
                 delivery=each.delivery,
                 seen=each.seen,
                 attempt=_attempt(each),
-                detail=each.detail,
+                detail=_told(each),
             )
             for each in self._done
         ]
@@ -456,6 +458,20 @@ def _adapted(value: Any) -> Any:
 def _moment(value: datetime) -> Any:
     """As the database takes it. The rows of a batch share theirs."""
     return connection.ops.adapt_datetimefield_value(value)
+
+
+def _told(change: Change) -> Mapping[str, object]:
+    """The detail of a move's entry: where the PMS has taken it, with a digest of what was written."""
+    row = change.row
+    if Delivery.TAKEN not in (change.delivery, row.delivery):
+        return change.detail
+    now: dict[str, Any] = {
+        name: change.fields.get(name, getattr(row, name))
+        for name in ("patient_key", "text", "marker", "payload", "record")
+    }
+    payload = now.pop("payload")
+    wrote = ledger.written(command=row.command, status_key=str(payload.get("status_key", "")), **now)
+    return {**change.detail, ledger.WROTE: wrote}
 
 
 def _attempt(change: Change) -> int:

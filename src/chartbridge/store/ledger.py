@@ -34,12 +34,21 @@ _SELECT = (
     "SELECT id, writeback_id, {at}, who, move, delivery, seen, attempt, detail, prev_hash, hash"
     " FROM store_writebackevent WHERE practice_id = %s AND id > %s ORDER BY id LIMIT %s"
 )
-_ASTRAY = (
-    "SELECT w.id FROM store_writeback w LEFT JOIN store_writebackevent e ON e.practice_id = w.practice_id AND e.id ="
-    " (SELECT MAX(last.id) FROM store_writebackevent last WHERE last.writeback_id = w.id)"
-    " WHERE w.practice_id = %s AND (e.id IS NULL OR e.delivery <> w.delivery OR e.seen <> w.seen)"
-    " ORDER BY w.id LIMIT %s"
+_ROWS = (
+    "SELECT w.id, w.delivery, w.seen, e.delivery, e.seen, e.detail, w.command, w.patient_key, w.text, w.marker,"
+    " w.payload, w.record FROM store_writeback w"
+    " LEFT JOIN (SELECT writeback_id, MAX(id) AS id FROM store_writebackevent"
+    " WHERE writeback_id > %s AND writeback_id <= %s GROUP BY writeback_id) last ON last.writeback_id = w.id"
+    " LEFT JOIN store_writebackevent e ON e.id = last.id AND e.practice_id = w.practice_id"
+    " WHERE +w.practice_id = %s AND w.id > %s AND w.id <= %s ORDER BY w.id"
 )
+_PIECE = (
+    "SELECT MAX(id) FROM"
+    " (SELECT id FROM store_writeback WHERE +practice_id = %s AND id > %s ORDER BY id LIMIT %s) w"
+)
+"""The plus keeps the databases from an index by practice, along which they would sort all the rest for each piece."""
+WROTE = "wrote"
+"""In an entry's detail: the digest of what was written, to whom, and as which record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,13 +100,15 @@ class LedgerReport:
     """What a look through the whole ledger found.
 
     `breaks` are at most `MOST_BREAKS`, oldest first; those after the first may only follow from it. `astray` are
-    writebacks whose row doesn't stand where their last entry says, at most `MOST_ASTRAY`.
+    writebacks whose row doesn't stand where their last entry says, at most `MOST_ASTRAY`; `rewritten` those whose row
+    says another text, patient or record than that entry, oldest first, as many.
     """
 
     entries: int
     last_hash: str
     breaks: tuple[Break, ...]
     astray: tuple[int, ...]
+    rewritten: tuple[int, ...]
 
     @property
     def broken_at(self) -> int | None:
@@ -107,7 +118,7 @@ class LedgerReport:
     @property
     def whole(self) -> bool:
         """Nothing was altered, as far as the ledger itself (and a kept hash) can tell."""
-        return not self.breaks and not self.astray
+        return not self.breaks and not self.astray and not self.rewritten
 
 
 @contextmanager
@@ -167,7 +178,16 @@ def verify(practice_id: int, *, kept_hash: str = "") -> LedgerReport:
         count += len(rows)
     if not kept_seen:
         breaks.append(Break(entry=number, wrong=Wrong.CUT))
-    return LedgerReport(entries=count, last_hash=last, breaks=tuple(breaks), astray=_astray(practice_id))
+    astray, rewritten = _compared(practice_id)
+    return LedgerReport(
+        entries=count, last_hash=last, breaks=tuple(breaks), astray=astray, rewritten=rewritten
+    )
+
+
+def written(*, command: str, patient_key: str, text: str, marker: str, status_key: str, record: str) -> str:
+    """Return the digest of what was written, to whom, and as which record of the PMS."""
+    told = "\0".join((command, patient_key, text, marker, status_key, record))
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _piece(practice_id: int, after: int) -> list[tuple[Any, ...]]:
@@ -195,11 +215,52 @@ def _named(practice_id: int, number: int, before: str, last: str, *, fits: bool)
     return [*named, Break(entry=between or number, wrong=Wrong.INSERTED)]
 
 
-def _astray(practice_id: int) -> tuple[int, ...]:
-    """Compare rows and last entries in one statement, so that a move made meanwhile is no difference."""
+def _compared(practice_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Compare rows and last entries, each piece in one statement, so that a move made meanwhile is no difference."""
+    astray: list[int] = []
+    rewritten: list[int] = []
+    after = 0
+    while upto := _next_piece(practice_id, after):
+        rows = _rows_between(practice_id, after, upto)
+        after = upto
+        for number, delivery, seen, told_delivery, told_seen, detail, *content in rows:
+            if (delivery, seen) != (told_delivery, told_seen):
+                astray.append(number)
+            elif not _is_as_told(detail, *content):
+                rewritten.append(number)
+    return tuple(astray[:MOST_ASTRAY]), tuple(rewritten[:MOST_ASTRAY])
+
+
+def _next_piece(practice_id: int, after: int) -> int:
+    """The number of the writeback with which the next piece ends; 0 behind the last."""
     with connection.cursor() as cursor:
-        cursor.execute(_ASTRAY, [practice_id, MOST_ASTRAY])
-        return tuple(row[0] for row in cursor.fetchall())
+        cursor.execute(_PIECE, [practice_id, after, _AT_ONCE])
+        return int(cursor.fetchone()[0] or 0)
+
+
+def _rows_between(practice_id: int, after: int, upto: int) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, [after, upto, practice_id, after, upto])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _is_as_told(
+    detail: str, command: str, patient_key: str, text: str, marker: str, payload: str, record: str
+) -> bool:
+    """Whether a row says what its last entry says. Entries from before digests were kept say nothing about it."""
+    if f'"{WROTE}"' not in detail:
+        return True
+    status_key = "" if payload == "{}" else str(json.loads(payload).get("status_key", ""))
+    now = written(
+        command=command,
+        patient_key=patient_key,
+        text=text,
+        marker=marker,
+        status_key=status_key,
+        record=record,
+    )
+    return bool(json.loads(detail)[WROTE] == now)
 
 
 def _hash(before: str, practice_id: int, moment: str, who: str, entry: Entry, detail: str) -> str:

@@ -21,10 +21,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.charts import LookupKind
+from chartbridge.domain.clock import SystemClock
 from chartbridge.domain.text import html_to_text
 from chartbridge.intake.accept import BadActivity
 from chartbridge.intake.checking import check_patient_number
 from chartbridge.intake.people import candidates
+from chartbridge.store import turned_down
 from chartbridge.store.accounts import attention_count
 from chartbridge.store.board import front_connection, lookup_entries
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT
@@ -326,7 +328,10 @@ def _context(request: StaffRequest, asked: QueryDict) -> dict[str, object]:
         "has_connection": front_connection(request.practice.pk) is not None,
     }
     if wanted.show is Show.ATTENTION and wanted.reason is None:
-        return context | {"piles": _piles(request.practice.pk, wanted, statuses)}
+        return context | {
+            "piles": _piles(request.practice.pk, wanted, statuses),
+            "turned_down": turned_down.recent(request.practice.pk, SystemClock().now()),
+        }
     found = listing(request.practice.pk, wanted, limit=PAGE + 1, offset=(at - 1) * PAGE)
     if at > 1 and not found:  # beyond the last page: there
         at = max(1, -(-amount(request.practice.pk, wanted) // PAGE))

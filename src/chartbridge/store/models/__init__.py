@@ -1,7 +1,7 @@
 """The tables. One module a subject; what is done with them stands in the store's query modules."""
 
 from chartbridge.store.models.accounts import ApiToken, AuditEntry, Membership, Practice, Role, User
-from chartbridge.store.models.activity import Activity, ActivityFile
+from chartbridge.store.models.activity import Activity, ActivityFile, TurnedDown
 from chartbridge.store.models.connection import (
     CallUse,
     Connection,
@@ -69,6 +69,7 @@ __all__ = [
     "StatusSighting",
     "StorePlace",
     "StreamState",
+    "TurnedDown",
     "UndoStep",
     "Undoing",
     "User",

@@ -50,3 +50,22 @@ class ActivityFile(models.Model):
     media_type = models.CharField(max_length=100)
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
+
+
+class TurnedDown(models.Model):
+    """What a program handed in on one day and was turned down with the same sentence, and how often.
+
+    `who` is `api:<token name>`. Nothing of what was sent is kept.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    who = models.CharField(max_length=200)
+    sentence = models.CharField(max_length=500)
+    times = models.IntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["practice", "day", "who", "sentence"], name="one_count_a_day"),
+        ]
