@@ -9,7 +9,7 @@ from django.test import Client
 
 from chartbridge.sandbox.by_odbc.office import knobs_of
 from chartbridge.sandbox.server import Server
-from chartbridge.store.models import Connection, LookupEntry, Practice, Role, StatusMapping
+from chartbridge.store.models import AuditEntry, Connection, LookupEntry, Practice, Role, StatusMapping
 from chartbridge.store.secrets import unseal
 from tests.servers.mariadb import MariaDb
 from tests.web.desk import at_desk, person
@@ -88,3 +88,26 @@ def test_a_program_that_prints_the_string_is_kept_like_a_password(
     assert program not in str(held.values)
     assert unseal(held.secrets)["connection_program"] == program
     assert program not in desk.get(PAGE).content.decode()
+
+
+def test_a_stored_secret_can_be_forgotten_and_writing_is_off_again(
+    desk: Client, entered: dict[str, str]
+) -> None:
+    stored = {**entered, "connection_program": "cat /nowhere", "write_licence": "on"}
+    desk.post(f"{PAGE}save/", stored)
+    secrets = set(unseal(Connection.objects.get().secrets))
+    assert secrets >= {"connection_string", "connection_program"}
+    page = desk.get(PAGE).content.decode()
+    assert all(f'name="forget-{name}"' in page for name in secrets)
+    empty = {name: value for name, value in entered.items() if name not in {*secrets, "write_licence"}}
+    kept = desk.post(f"{PAGE}test/", {**empty, "write_licence": "on"}).content.decode()
+    assert "lets this connection write" in kept, "what is left empty is kept"
+    forgotten = {f"forget-{name}": "on" for name in secrets - {"connection_string"}}
+    desk.post(f"{PAGE}save/", {**empty, **forgotten})
+    assert set(unseal(Connection.objects.get().secrets)) == {"connection_string"}
+    told = AuditEntry.objects.filter(what="connection.saved").latest("id").detail["forgotten_secrets"]
+    assert set(told.split(", ")) == secrets - {"connection_string"}
+    assert OFF[entered["connector"]] in desk.post(f"{PAGE}test/", empty).content.decode()
+    page = desk.get(PAGE).content.decode()
+    assert 'name="forget-connection_program"' not in page
+    assert 'name="forget-connection_string"' in page

@@ -5,7 +5,7 @@ Must not be in it: what a setting means (manifests), talking to the PMS (connect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from chartbridge.pms.connector import Settings
 from chartbridge.store.board import front_connection
@@ -44,10 +44,15 @@ def secrets_are_locked(connection: Connection | None) -> bool:
 
 
 def as_entered(
-    connection: Connection | None, connector: str, values: Mapping[str, str], secrets: Mapping[str, str]
+    connection: Connection | None,
+    connector: str,
+    values: Mapping[str, str],
+    secrets: Mapping[str, str],
+    forgotten: Collection[str] = (),
 ) -> Settings:
-    """What a form says, with the stored secrets where it left them empty. Nothing is saved."""
-    held = stored_secrets(connection) if connection and connection.connector == connector else {}
+    """What a form says, with the stored secrets where it left them empty, but for the forgotten. Saves nothing."""
+    stored = stored_secrets(connection) if connection and connection.connector == connector else {}
+    held = {name: secret for name, secret in stored.items() if name not in forgotten}
     return Settings(values=dict(values), secrets=held | {k: v for k, v in secrets.items() if v})
 
 

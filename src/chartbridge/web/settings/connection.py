@@ -109,6 +109,7 @@ def save(request: StaffRequest) -> HttpResponse:
         connector=manifest.id,
         changed=", ".join(changed),
         new_secrets=", ".join(_secrets_given(request, manifest)),
+        forgotten_secrets=", ".join(_secrets_forgotten(request, manifest)),
     )
     problem, named = _start(connection, manifest)
     default_mappings(connection.pk)
@@ -152,7 +153,7 @@ def _read(
         if setting.type == "boolean":
             given = "true" if given in ("on", "true") else "false"
         (secrets if setting.secret else values)[setting.name] = given
-    entered = as_entered(connection, manifest.id, values, secrets)
+    entered = as_entered(connection, manifest.id, values, secrets, _secrets_forgotten(request, manifest))
     errors: dict[str, str] = {}
     for setting in manifest.settings:
         if _is_shown(setting, values):
@@ -184,6 +185,10 @@ def _fault(setting: Setting, value: str) -> str:
     if setting.choices and value not in {c.value for c in setting.choices}:
         return _("Choose one of the list.")
     return ""
+
+
+def _secrets_forgotten(request: StaffRequest, manifest: Manifest) -> list[str]:
+    return [s.name for s in manifest.settings if s.secret and request.POST.get(f"forget-{s.name}")]
 
 
 def _secrets_given(request: StaffRequest, manifest: Manifest) -> list[str]:
