@@ -40,6 +40,14 @@ class OdbcRig(ABC):
     """… → the statement that sets the text of one."""
     misfiles: ClassVar[dict[str, str]]
     """… → the statement that sets the patient of one."""
+    named: ClassVar[dict[str, str]]
+    """mobile, home, email, born, preferred → what a patient's column is called."""
+    inactive: ClassVar[dict[str, object]]
+    """What an inactive patient's columns say."""
+    confirmed: ClassVar[dict[str, object]]
+    """What a confirmed visit's columns say."""
+    nobodys: ClassVar[dict[str, object]]
+    """What the columns of one say that is no patient's visit."""
     kind_of_paper: ClassVar[str]
     note_type: ClassVar[str]
     provider: ClassVar[str]
@@ -68,9 +76,20 @@ class OdbcRig(ABC):
     def practice(self) -> OdbcPractice:
         return self.knobs.at
 
-    @abstractmethod
     def people(self) -> None:
-        """Fill the practice."""
+        """Three people, a day with a visit each for two of them and a gap, visits on other days, a document."""
+        knobs, named = self.knobs, self.named
+        more = {named["mobile"]: CANARIES[2], named["email"]: CANARIES[3], named["born"]: "1984-02-29"}
+        self.patient = knobs.add_patient(CANARIES[1], CANARIES[0], **more)
+        self.neighbour = knobs.add_patient("Plughmann", "Fred", **{named["home"]: "(555)019-7531"})
+        knobs.add_patient("O'Brien", "李", **{named["preferred"]: "Lee"}, **self.inactive)
+        begin = self.today()
+        knobs.book(self.patient, begin + timedelta(hours=8))
+        knobs.book(self.neighbour, begin + timedelta(hours=8, minutes=30), **self.confirmed)
+        knobs.book("", begin + timedelta(hours=12), **self.nobodys)
+        for days in (-40, -3, 5, 200):
+            knobs.book(self.neighbour, begin + timedelta(days=days, hours=10))
+        knobs.add_document(self.neighbour, "Statement")
 
     def close(self) -> None:
         self.line.cut()
@@ -146,11 +165,13 @@ class OdbcRig(ABC):
     def delete(self, appointment_key: str) -> None:
         self.knobs.delete_visit(appointment_key)
 
-    @abstractmethod
-    def add_patient(self) -> str: ...
+    def add_patient(self) -> str:
+        return self.knobs.add_patient(CANARIES[1], CANARIES[0], **{self.named["mobile"]: CANARIES[2]})
 
-    @abstractmethod
-    def edit_patient(self, patient_key: str) -> str: ...
+    def edit_patient(self, patient_key: str) -> str:
+        email = f"edited{self.booked}.{CANARIES[3]}"
+        self.knobs.edit_patient(patient_key, **{self.named["email"]: email})
+        return email
 
     def add_picture(self, patient_key: str) -> None:
         """Pictures are not read."""
@@ -159,8 +180,8 @@ class OdbcRig(ABC):
     def add_paper(self, patient_key: str) -> str:
         return self.knobs.add_document(patient_key, "A paper")
 
-    @abstractmethod
-    def delete_paper(self, document_key: str) -> None: ...
+    def delete_paper(self, document_key: str) -> None:
+        self.knobs.delete_document(document_key)
 
     def copy_record(self, record: str) -> str:
         word, _, key = record.partition(" ")
@@ -175,8 +196,9 @@ class OdbcRig(ABC):
         word, _, key = record.partition(" ")
         self.practice.run(self.rewrites[word], (text, key))
 
-    @abstractmethod
-    def hide_provider(self) -> str: ...
+    def hide_provider(self) -> str:
+        self.knobs.hide_provider(self.other_provider)
+        return self.other_provider
 
     def patient_of_today(self) -> str:
         return self.patient

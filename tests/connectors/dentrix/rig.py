@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chartbridge.connectors.dentrix.connector import connect
 from chartbridge.sandbox.dentrix import DentrixKnobs, DentrixPractice
-from tests.connectors.odbc_rig import CANARIES, OdbcRig
+from tests.connectors.odbc_rig import OdbcRig
 
 
 class DentrixRig(OdbcRig):
@@ -31,6 +31,14 @@ class DentrixRig(OdbcRig):
         "journal": "UPDATE fullnotes SET notetext = %s WHERE notetype = 49 AND noteid = %s",
         "document": "UPDATE document d JOIN docattach t ON t.docid = d.docid SET d.descript = %s WHERE t.attachid = %s",
     }
+    named = {
+        "mobile": "pager",
+        "home": "phone",
+        "email": "emailaddr",
+        "born": "birthdate",
+        "preferred": "prefname",
+    }
+    inactive, confirmed, nobodys = {"status": 3}, {"status": 1}, {"patname": "Nobody yet"}
     kind_of_paper, note_type, provider, other_provider = "type", "5", "DDS1", "DDS2"
     patients = "SELECT patid AS k FROM patient"
     paper_scope = "SELECT attachid AS k FROM docattach WHERE attachtotype = 1"
@@ -70,14 +78,6 @@ class DentrixRig(OdbcRig):
     def statuses(self) -> list[str]:
         return ["0", "1", "4", "5", "6"]
 
-    def add_patient(self) -> str:
-        return self.knobs.add_patient(CANARIES[1], CANARIES[0], pager=CANARIES[2])
-
-    def edit_patient(self, patient_key: str) -> str:
-        email = f"edited{self.booked}.{CANARIES[3]}"
-        self.knobs.edit_patient(patient_key, emailaddr=email)
-        return email
-
     def copy_record(self, record: str) -> str:
         copied = super().copy_record(record)
         word, _, key = record.partition(" ")
@@ -88,13 +88,6 @@ class DentrixRig(OdbcRig):
                 (copied.partition(" ")[2], key),
             )
         return copied
-
-    def delete_paper(self, document_key: str) -> None:
-        self.knobs.delete_document(document_key)
-
-    def hide_provider(self) -> str:
-        self.knobs.hide_provider(self.other_provider)
-        return self.other_provider
 
     def unknown_status(self, appointment_key: str) -> str:
         self.knobs.set_visit(appointment_key, status=4242)
@@ -110,18 +103,3 @@ class DentrixRig(OdbcRig):
     def repeat_hour(self) -> None:
         """An hour less a minute later than before, by a clock that was put back an hour."""
         self.zone = self.knobs.set_clock_back(self.zone)
-
-    def people(self) -> None:
-        knobs = self.knobs
-        self.patient = knobs.add_patient(
-            CANARIES[1], CANARIES[0], pager=CANARIES[2], emailaddr=CANARIES[3], birthdate="1984-02-29"
-        )
-        self.neighbour = knobs.add_patient("Plughmann", "Fred", phone="(555)019-7531")
-        knobs.add_patient("O'Brien", "李", prefname="Lee", status=3)
-        begin = self.today()
-        knobs.book(self.patient, begin + timedelta(hours=8))
-        knobs.book(self.neighbour, begin + timedelta(hours=8, minutes=30), status=1)
-        knobs.book("", begin + timedelta(hours=12), patname="Nobody yet")
-        for days in (-40, -3, 5, 200):
-            knobs.book(self.neighbour, begin + timedelta(days=days, hours=10))
-        knobs.add_document(self.neighbour, "Statement")

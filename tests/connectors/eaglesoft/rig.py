@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chartbridge.connectors.eaglesoft.connector import connect
 from chartbridge.sandbox.eaglesoft import EaglesoftKnobs, EaglesoftPractice
-from tests.connectors.odbc_rig import CANARIES, OdbcRig
+from tests.connectors.odbc_rig import OdbcRig
 
 _NOTE = "patient_id, note, date_entered, user_id, note_type, status"
 _PAPER = "ref_id, document_name, ref_table, document_creation_date"
@@ -32,6 +32,11 @@ class EaglesoftRig(OdbcRig):
         "note": "UPDATE operatory_notes SET note = %s WHERE note_id = %s",
         "document": "UPDATE document SET document_name = %s WHERE document_id = %s",
     }
+    named = {
+        "mobile": "cell_phone", "home": "home_phone", "email": "email_address", "born": "birth_date",
+        "preferred": "preferred_name",
+    }  # fmt: skip
+    inactive, confirmed, nobodys = {"status": "I"}, {"confirmation_status": 1}, {"classification": 2}
     kind_of_paper, note_type, provider, other_provider = "group", "G:7", "AB", "CD"
     patients = "SELECT patient_id AS k FROM patient"
     paper_scope = "SELECT document_id AS k FROM document WHERE ref_table = 'patient'"
@@ -57,21 +62,6 @@ class EaglesoftRig(OdbcRig):
     def statuses(self) -> list[str]:
         return ["confirmation:0", "confirmation:1", "confirmation:3", "arrival:4", "confirmation:7"]
 
-    def add_patient(self) -> str:
-        return self.knobs.add_patient(CANARIES[1], CANARIES[0], cell_phone=CANARIES[2])
-
-    def edit_patient(self, patient_key: str) -> str:
-        email = f"edited{self.booked}.{CANARIES[3]}"
-        self.knobs.edit_patient(patient_key, email_address=email)
-        return email
-
-    def delete_paper(self, document_key: str) -> None:
-        self.knobs.delete_document(document_key)
-
-    def hide_provider(self) -> str:
-        self.knobs.hide_provider(self.other_provider)
-        return self.other_provider
-
     def unknown_status(self, appointment_key: str) -> str:
         self.knobs.set_visit(appointment_key, confirmation_status=42)
         return "confirmation:42"
@@ -89,22 +79,3 @@ class EaglesoftRig(OdbcRig):
     def repeat_hour(self) -> None:
         """No stamp is read, so no hour that comes twice is."""
         self.clock.ahead += timedelta(minutes=1)
-
-    def people(self) -> None:
-        knobs = self.knobs
-        self.patient = knobs.add_patient(
-            CANARIES[1],
-            CANARIES[0],
-            cell_phone=CANARIES[2],
-            email_address=CANARIES[3],
-            birth_date="1984-02-29",
-        )
-        self.neighbour = knobs.add_patient("Plughmann", "Fred", home_phone="(555)019-7531")
-        knobs.add_patient("O'Brien", "李", preferred_name="Lee", status="I")
-        begin = self.today()
-        knobs.book(self.patient, begin + timedelta(hours=8))
-        knobs.book(self.neighbour, begin + timedelta(hours=8, minutes=30), confirmation_status=1)
-        knobs.book("", begin + timedelta(hours=12), classification=2)  # lunch
-        for days in (-40, -3, 5, 200):
-            knobs.book(self.neighbour, begin + timedelta(days=days, hours=10))
-        knobs.add_document(self.neighbour, "Statement")

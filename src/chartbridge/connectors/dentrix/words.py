@@ -5,7 +5,6 @@ Must not be in it: rows, statements.
 
 from __future__ import annotations
 
-from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.people import PatientStatus
 from chartbridge.domain.schedule import BookingState
 
@@ -32,16 +31,6 @@ NO_STATUS = -32768
 PHONE_CALL, OTHER = 3, 5
 CONTACT_TYPES = {PHONE_CALL: "Phone call", OTHER: "Other"}
 """The kinds of Office Journal entries whose numbers are public. Dentrix's own automatic entries have others."""
-
-TITLES: dict[tuple[Medium, Direction], str] = {
-    (Medium.TEXT, Direction.OUTGOING): "Text message sent",
-    (Medium.TEXT, Direction.INCOMING): "Text message received",
-    (Medium.EMAIL, Direction.OUTGOING): "E-mail sent",
-    (Medium.EMAIL, Direction.INCOMING): "E-mail received",
-    (Medium.PHONE, Direction.OUTGOING): "Outgoing call",
-    (Medium.PHONE, Direction.INCOMING): "Incoming call",
-}
-TITLE = "Note"
 
 JOURNAL_NOTE = 49
 """The note type of an Office Journal entry's text; its number is the entry's."""

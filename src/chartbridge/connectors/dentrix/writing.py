@@ -9,6 +9,7 @@ from __future__ import annotations
 from chartbridge.connectors.by_odbc.cells import Row, number, text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.moving import set_status
+from chartbridge.connectors.by_odbc.words import title_of
 from chartbridge.connectors.dentrix import codec
 from chartbridge.connectors.dentrix.words import (
     COMPLETED,
@@ -24,8 +25,6 @@ from chartbridge.connectors.dentrix.words import (
     OF_PROVIDER,
     OF_STAFF,
     STATUS_LETTERS,
-    TITLE,
-    TITLES,
     WHO,
 )
 from chartbridge.pms.commands import AddNote, Receipt, SetAppointmentStatus
@@ -53,7 +52,7 @@ class Writer:
                 f"The note type is not one of {NAME}'s any more. Choose another one.", setting="note_type"
             )
         at, patient = database.to_local(command.occurred_at), int(command.patient_key)
-        title = f"{TITLES.get((command.medium, command.direction), TITLE)} {command.marker}"
+        title = f"{title_of(command)} {command.marker}"
         with database.writing() as step:
             if not step.rows(database.text_of("patient_there"), [patient]):
                 raise Refused(f"There is no patient of this number in {NAME}.", reason="no such patient")

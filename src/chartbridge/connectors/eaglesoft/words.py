@@ -5,7 +5,6 @@ Must not be in it: rows, statements.
 
 from __future__ import annotations
 
-from chartbridge.domain.activities import Direction, Medium
 from chartbridge.domain.people import PatientStatus
 from chartbridge.domain.schedule import BookingState
 
@@ -43,16 +42,6 @@ PATIENT_STATES: dict[tuple[str, str], PatientStatus] = {
 }
 
 YES_NO = {"Y": True, "N": False}
-
-DESCRIPTIONS: dict[tuple[Medium, Direction], str] = {
-    (Medium.TEXT, Direction.OUTGOING): "Text message sent",
-    (Medium.TEXT, Direction.INCOMING): "Text message received",
-    (Medium.EMAIL, Direction.OUTGOING): "E-mail sent",
-    (Medium.EMAIL, Direction.INCOMING): "E-mail received",
-    (Medium.PHONE, Direction.OUTGOING): "Outgoing call",
-    (Medium.PHONE, Direction.INCOMING): "Incoming call",
-}
-DESCRIPTION = "Note"
 
 NOTE_CLASS, POST_PROC_STATUS, NOTE_STATUS = "T", "V", "A"
 NO_CLAIM, NOT_ON_STATEMENT, NOT_LOCKED, NO_COLOUR = -1, "N", 0, 0

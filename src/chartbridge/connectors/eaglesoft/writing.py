@@ -5,11 +5,10 @@ from __future__ import annotations
 from chartbridge.connectors.by_odbc.cells import Row, number, text
 from chartbridge.connectors.by_odbc.database import Database
 from chartbridge.connectors.by_odbc.moving import set_status
+from chartbridge.connectors.by_odbc.words import title_of
 from chartbridge.connectors.eaglesoft import codec
 from chartbridge.connectors.eaglesoft.words import (
     CONFIRMATIONS,
-    DESCRIPTION,
-    DESCRIPTIONS,
     LOG_ACTION,
     LOG_SLOT,
     NAME,
@@ -51,7 +50,7 @@ class Writer:
             )
         entered, now = database.to_local(command.occurred_at), database.local_now()
         provider = command.provider_key
-        described = DESCRIPTIONS.get((command.medium, command.direction), DESCRIPTION)
+        described = title_of(command)
         with database.writing() as step:
             if not step.rows(database.text_of("patient_there"), [command.patient_key]):
                 raise _no_patient()

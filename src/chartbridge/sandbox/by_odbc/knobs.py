@@ -71,6 +71,10 @@ class Knobs(ABC):
         """Add a patient; returns the number."""
 
     @abstractmethod
+    def edit_patient(self, patient: str, **values: object) -> None:
+        """Change a patient's columns."""
+
+    @abstractmethod
     def book(self, patient: str, at: datetime, *, minutes: int = 30, chair: int = 1, **more: object) -> str:
         """Book a visit; returns its number."""
 
@@ -89,6 +93,14 @@ class Knobs(ABC):
     @abstractmethod
     def add_document(self, patient: str, name: str, kind: str = "2") -> str:
         """Add an entry to a patient's documents; returns its number."""
+
+    @abstractmethod
+    def delete_document(self, document: str) -> None:
+        """Remove an entry from a patient's documents."""
+
+    @abstractmethod
+    def hide_provider(self, provider: str) -> None:
+        """Make a provider inactive."""
 
     @abstractmethod
     def expire_authorisation(self) -> None:

@@ -43,7 +43,6 @@ class DentrixKnobs(Knobs):
         return str(key)
 
     def edit_patient(self, patient: str, **values: object) -> None:
-        """Change a patient's columns."""
         self.set_row("patient", "patid", patient, values)
 
     # visits
@@ -193,14 +192,12 @@ class DentrixKnobs(Knobs):
         """Attach a document to a (further) patient."""
         return str(self.at.insert("docattach", docid=document, attachtotype=1, attachtoentityid=int(patient)))
 
-    def delete_document(self, attachment: str) -> None:
-        """Remove a document from a patient."""
-        self.at.run("DELETE FROM docattach WHERE attachid = %s", (attachment,))
+    def delete_document(self, document: str) -> None:
+        self.at.run("DELETE FROM docattach WHERE attachid = %s", (document,))
 
     # lists
 
     def hide_provider(self, provider: str) -> None:
-        """Make a provider inactive."""
         self.at.run("UPDATE rsc SET inactive = 1 WHERE rscid = %s", (provider,))
 
     # what goes wrong

@@ -38,7 +38,6 @@ class EaglesoftKnobs(Knobs):
         return key
 
     def edit_patient(self, patient: str, **values: object) -> None:
-        """Change a patient's columns."""
         self.set_row("patient", "patient_id", patient, values)
 
     # visits
@@ -175,13 +174,11 @@ class EaglesoftKnobs(Knobs):
         }
 
     def delete_document(self, document: str) -> None:
-        """Remove an entry."""
         self.at.run("DELETE FROM document WHERE document_id = %s", (document,))
 
     # lists
 
     def hide_provider(self, provider: str) -> None:
-        """Make a provider inactive."""
         self.set_row("provider", "provider_id", provider, {"status": "I"})
 
     # what goes wrong
