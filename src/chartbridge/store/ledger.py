@@ -16,7 +16,7 @@ from enum import StrEnum
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from chartbridge.store.database import writing
 from chartbridge.store.models import WritebackEvent
@@ -26,6 +26,7 @@ _LOCK_SPACE = 0x4342_0000_0000_0000
 MOST_BREAKS = 20
 MOST_ASTRAY = 100
 _AT_ONCE = 2000
+_ROWS_AT_ONCE = 500
 _INSERT = (
     "INSERT INTO store_writebackevent (practice_id, writeback_id, at, who, move, delivery, seen, attempt, detail,"
     " prev_hash, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -35,18 +36,20 @@ _SELECT = (
     " FROM store_writebackevent WHERE practice_id = %s AND id > %s ORDER BY id LIMIT %s"
 )
 _ROWS = (
-    "SELECT w.id, w.delivery, w.seen, e.delivery, e.seen, e.detail, w.command, w.patient_key, w.text, w.marker,"
-    " w.payload, w.record FROM store_writeback w"
-    " LEFT JOIN (SELECT writeback_id, MAX(id) AS id FROM store_writebackevent"
-    " WHERE writeback_id > %s AND writeback_id <= %s GROUP BY writeback_id) last ON last.writeback_id = w.id"
-    " LEFT JOIN store_writebackevent e ON e.id = last.id AND e.practice_id = w.practice_id"
-    " WHERE +w.practice_id = %s AND w.id > %s AND w.id <= %s ORDER BY w.id"
-)
-_PIECE = (
-    "SELECT MAX(id) FROM"
-    " (SELECT id FROM store_writeback WHERE +practice_id = %s AND id > %s ORDER BY id LIMIT %s) w"
+    "SELECT id, delivery, seen, command, patient_key, text, marker, payload, record FROM store_writeback"
+    " WHERE +practice_id = %s AND id > %s ORDER BY id LIMIT %s"
 )
 """The plus keeps the databases from an index by practice, along which they would sort all the rest for each piece."""
+_LAST = (
+    "SELECT writeback_id, id, practice_id, delivery, seen, detail FROM store_writebackevent"
+    " WHERE writeback_id IN ({})"
+)
+_BOTH = (
+    "SELECT w.delivery, w.seen, w.command, w.patient_key, w.text, w.marker, w.payload, w.record,"
+    " e.delivery, e.seen, e.detail FROM store_writeback w LEFT JOIN store_writebackevent e ON"
+    " e.practice_id = w.practice_id AND e.id ="
+    " (SELECT MAX(last.id) FROM store_writebackevent last WHERE last.writeback_id = w.id) WHERE w.id = %s"
+)
 WROTE = "wrote"
 """In an entry's detail: the digest of what was written, to whom, and as which record."""
 
@@ -101,7 +104,7 @@ class LedgerReport:
 
     `breaks` are at most `MOST_BREAKS`, oldest first; those after the first may only follow from it. `astray` are
     writebacks whose row doesn't stand where their last entry says, at most `MOST_ASTRAY`; `rewritten` those whose row
-    says another text, patient or record than that entry, oldest first, as many.
+    says another text, patient or record than that entry; oldest first, and not more of both together.
     """
 
     entries: int
@@ -192,10 +195,7 @@ def written(*, command: str, patient_key: str, text: str, marker: str, status_ke
 
 def _piece(practice_id: int, after: int) -> list[tuple[Any, ...]]:
     at = "at || ''" if connection.vendor == "sqlite" else "at"  # as text: nothing needs to be parsed
-    with connection.cursor() as cursor:
-        cursor.execute(_SELECT.format(at=at), [practice_id, after, _AT_ONCE])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    return _asked(_SELECT.format(at=at), [practice_id, after, _AT_ONCE])
 
 
 def _named(practice_id: int, number: int, before: str, last: str, *, fits: bool) -> list[Break]:
@@ -216,31 +216,50 @@ def _named(practice_id: int, number: int, before: str, last: str, *, fits: bool)
 
 
 def _compared(practice_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Compare rows and last entries, each piece in one statement, so that a move made meanwhile is no difference."""
+    """Compare rows with their last entries. What differs is read again, both in one statement: a move that was made
+    between the two readings is no difference."""
     astray: list[int] = []
     rewritten: list[int] = []
     after = 0
-    while upto := _next_piece(practice_id, after):
-        rows = _rows_between(practice_id, after, upto)
-        after = upto
-        for number, delivery, seen, told_delivery, told_seen, detail, *content in rows:
-            if (delivery, seen) != (told_delivery, told_seen):
-                astray.append(number)
-            elif not _is_as_told(detail, *content):
-                rewritten.append(number)
-    return tuple(astray[:MOST_ASTRAY]), tuple(rewritten[:MOST_ASTRAY])
+    while rows := _asked(_ROWS, [practice_id, after, _ROWS_AT_ONCE]):
+        after = rows[-1][0]
+        last = _last_entries(practice_id, [row[0] for row in rows])
+        for number, *row in rows:
+            if _differs(row, last.get(number)) and len(astray) + len(rewritten) < MOST_ASTRAY:
+                ((*now, delivery, seen, detail),) = _asked(_BOTH, [number])
+                wrong = _differs(now, (delivery, seen, detail) if delivery else None)
+                if wrong:
+                    (rewritten if wrong == WROTE else astray).append(number)
+    return tuple(astray), tuple(rewritten)
 
 
-def _next_piece(practice_id: int, after: int) -> int:
-    """The number of the writeback with which the next piece ends; 0 behind the last."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PIECE, [practice_id, after, _AT_ONCE])
-        return int(cursor.fetchone()[0] or 0)
+_Told = tuple[str, str, str]
+"""Of an entry: delivery, seen, detail."""
 
 
-def _rows_between(practice_id: int, after: int, upto: int) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ROWS, [after, upto, practice_id, after, upto])
+def _last_entries(practice_id: int, numbers: Sequence[int]) -> dict[int, _Told]:
+    found: dict[int, tuple[int, _Told]] = {}
+    for number, entry, practice, *told in _asked(_LAST.format(", ".join(["%s"] * len(numbers))), numbers):
+        if practice == practice_id and entry > found.get(number, (0,))[0]:
+            found[number] = entry, (told[0], told[1], told[2])
+    return {number: told for number, (_, told) in found.items()}
+
+
+def _differs(row: Sequence[Any], told: _Told | None) -> str:
+    """In what a row differs from its last entry: where it stands, or what was written (`WROTE`), or nothing."""
+    delivery, seen, *content = row
+    if told is None or (delivery, seen) != told[:2]:
+        return "standing"
+    return "" if _is_as_told(told[2], *content) else WROTE
+
+
+def _asked(statement: str, given: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Ask by index: PostgreSQL, as long as it has no statistics of a table, would read the whole of it each time."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute(statement, given)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
