@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
@@ -20,6 +20,7 @@ from tests.api.test_activities import TEXT
 
 EXAMPLES = int(os.environ.get("CHARTBRIDGE_FUZZ_EXAMPLES", "12"))
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance]
+LITERAL = {path for _method, path in ROUTES if "{" not in path}
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def test_no_request_finds_a_fault(
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def run(case: Any) -> None:
+        assume("{" not in path or case.formatted_path not in LITERAL)  # a chance number: another address
         if path.endswith("/changes"):
             case.query = {**(case.query or {}), "wait": 0}
         response = case.call(headers=program.sign_in)
