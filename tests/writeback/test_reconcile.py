@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.pms.commands import AddNote, Command, Finds, Receipt, Sought
+from chartbridge.pms.commands import AddNote, Command, CommandKind, Finds, Receipt, Sought
 from chartbridge.pms.errors import Unavailable, Unreadable
 from chartbridge.pms.manifest import SearchClaim
 from chartbridge.pms.registry import install
@@ -154,6 +154,19 @@ def test_another_days_activities_are_left_alone(office: Office) -> None:
     written(office, 1)
     run = reconcile.whole_day(office.practice.pk, NOON.date() - timedelta(days=1), office.live, office.clock)
     assert run.looked == 0
+
+
+def test_a_verification_whose_place_our_own_later_one_took_is_as_it_should_be(office: Office) -> None:
+    for day in (NOON.date() - timedelta(days=1), NOON.date()):
+        office.enqueue(ActivityKind.VERIFICATION_NOTE, verified_on=day)
+        office.settle()
+    marks = Writeback.objects.filter(command=CommandKind.MARK_INSURANCE_VERIFIED).order_by("pk")
+    first, later = marks
+    office.pms.records = [each for each in office.pms.records if each.marker != first.marker]
+    assert found(look(office)) == [(first.pk, FindingKind.CHANGED)]
+    marks.filter(pk=later.pk).update(record=first.record)
+    run = look(office)
+    assert (found(run), run.in_chart) == ([], 4)
 
 
 def test_documents_and_verifications_are_looked_for_too(office: Office) -> None:

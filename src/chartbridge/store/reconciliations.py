@@ -81,6 +81,16 @@ def piece(run: Reconciliation, limit: int) -> list[Looked]:
     return [Looked(row=held[pk], record=record, text_hash=kept) for pk, record, kept in told if pk in held]
 
 
+def overwritten(connection_id: int, looked: Sequence[Looked], command: CommandKind) -> set[int]:
+    """Return which of these, written by `command`, a later writeback of ours has taken the record of."""
+    mine = {each.row.id: each.record for each in looked if each.record and each.row.command == command}
+    taken = Writeback.objects.filter(connection_id=connection_id, command=command, delivery=Delivery.TAKEN)
+    newest = dict(
+        taken.filter(record__in=mine.values()).order_by().values_list("record").annotate(newest=Max("pk"))
+    )
+    return {number for number, record in mine.items() if number < newest[record]}
+
+
 def decided(writeback_ids: Sequence[int]) -> set[tuple[int, str, str]]:
     """Return what people have dealt with of these writebacks: (writeback, kind, what was shown). What is missing is
     not among it: it stands in the failure desk until it is written or dismissed."""

@@ -177,11 +177,15 @@ def _piece(connection_id: int, looked: Sequence[Looked], live: LiveConnectors, c
     found: list[Found] = []
     changes: list[Change] = []
     there: set[int] = set()
+    replaced = reconciliations.overwritten(connection_id, looked, CommandKind.MARK_INSURANCE_VERIFIED)
     for each in looked:
         if error := answers.unreadable.get(each.row.id):
             found.append(_unreadable(each, error))
             continue
         seen = _sorted(each, answers.receipts.get(each.row.id, ()), answers.merged)
+        if each.row.id in replaced and not seen.mine:  # what we wrote after it has taken its place
+            there.add(each.row.id)
+            continue
         found += _found(each, seen)
         if seen.mine or seen.moved:
             there.add(each.row.id)
