@@ -142,6 +142,20 @@ def test_a_pass_that_is_suddenly_empty_pulls_the_brake(office: Office, stream: S
     assert AuditEntry.objects.get().who == "ann@example.com"
 
 
+def test_not_even_a_handful_of_patients_is_suddenly_gone(office: Office) -> None:
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(3)))
+    office.settle(PATIENTS)
+    office.clock.advance(61)
+    office.settle(PATIENTS)
+    office.pms.vanish(PATIENTS, "0", "1", "2")
+    run_full_sync(office, PATIENTS)
+    assert Connection.objects.get(pk=office.pk).hold_code == "brake"
+    assert set(office.patients()) == {"0", "1", "2"}
+    assert resume_after_brake(office.pk, "ann@example.com")
+    run_full_sync(office, PATIENTS)
+    assert office.patients() == {}
+
+
 def test_a_page_of_very_many_tombstones_pulls_the_brake(office: Office) -> None:
     office.pms.page_size = 100
     office.pms.put(PATIENTS, *(patient(str(n)) for n in range(60)))

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.errors import Refused, Unavailable, Uncertain
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import Change, Row, Tries
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery, NoteSetting, Seen, Writeback
 from chartbridge.writeback import look, outcomes
@@ -372,9 +372,9 @@ def _resend_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _adopt_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def adopted(row: Row, desk: Desk, _found: object, now: datetime, restarts: int) -> tuple[Change, ...]:
+    def adopted(row: Row, desk: Desk, _found: object, now: datetime, tries: Tries) -> tuple[Change, ...]:
         guess = Receipt(record="note 1", patient_key=row.patient_key, text=row.text, seen=True)
-        return outcomes.after_look(row, desk, guess, now, restarts)
+        return outcomes.after_look(row, desk, guess, now, tries)
 
     monkeypatch.setattr(look, "after_look", adopted)
 

@@ -15,7 +15,6 @@ from chartbridge.sync.desks import NO_PASS
 from chartbridge.sync.turns import WORDS, Turn
 
 _AT_ONCE = 2000
-_NEVER_EMPTY = frozenset({Stream.PATIENTS, Stream.APPOINTMENTS})
 
 
 def sweep(turn: Turn) -> None:
@@ -31,7 +30,7 @@ def sweep(turn: Turn) -> None:
         if not state.sweep_agreed:
             if brake.too_many(len(going), living):
                 raise brake.mass_removal(WORDS[tended.stream], len(going), living)
-            if tended.stream in _NEVER_EMPTY and not state.pass_records and brake.too_many(living, 0):
+            if not state.pass_records and _suddenly_empty(tended.stream, len(going), living):
                 raise brake.mass_removal(WORDS[tended.stream], living, living)
     for start in range(0, len(going), _AT_ONCE):
         with writing():
@@ -43,6 +42,13 @@ def sweep(turn: Turn) -> None:
                 outbox.put_patients(turn.desk.connection.practice_id, gone, now)
     turn.changes += len(going)
     turn.save({"pass_state": NO_PASS, "pass_started_at": None, "pass_cursor": "", "sweep_agreed": False})
+
+
+def _suddenly_empty(stream: Stream, going: int, living: int) -> bool:
+    """Whether it is not plausible that a pass saw nothing. No practice has lost all its patients, however few."""
+    if stream is Stream.PATIENTS:
+        return going > 0
+    return stream is Stream.APPOINTMENTS and brake.too_many(living, 0)
 
 
 def refuse_mass_removal(turn: Turn, page: Page) -> None:
