@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -68,6 +69,20 @@ def test_never_more_in_flight_than_declared(make_office: Callable[..., Office]) 
         office.enqueue(patient=f"p{n}")
     office.deliver()
     assert office.pms.most_in_flight <= 2
+
+
+def test_as_many_are_in_flight_as_declared_each_for_another_patient(
+    make_office: Callable[..., Office],
+) -> None:
+    office = make_office(parallel=2)
+    for n in range(8):
+        office.enqueue(patient=str(1 + n // 2 % 2), body=f"Note {n}.")
+    both = threading.Barrier(2, timeout=20)
+    office.pms.before = lambda _: both.wait(10) and None
+    office.deliver()
+    assert not both.broken
+    assert office.pms.most_in_flight == 2
+    office.check()
 
 
 def test_an_outage_leaves_everything_waiting_and_costs_one_try(office: Office) -> None:

@@ -292,14 +292,9 @@ class Deliverer:
     def _send(self, turn: _Turn, claimed: Sequence[Row]) -> list[Row]:
         """Send a batch. Returns the next one, where that was claimed meanwhile."""
         jobs = self._jobs(turn, self._not_there_yet(turn, claimed))
-        parallel = max(self._parallel(turn.desk, row) for row in claimed)
         began = self._clock.monotonic()
         self._step("before_sending")
-        if parallel <= 1 and len(jobs) > 1:
-            ahead = self._fly(turn, jobs)
-        else:
-            ahead = []
-            self._send_here(turn, jobs, parallel)
+        ahead = self._fly(turn, jobs) if len(jobs) > 1 else self._send_here(turn, jobs)
         quick = self._clock.monotonic() - began < QUICK
         turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
         self._sizes[turn.desk.connection_id] = turn.size
@@ -310,6 +305,7 @@ class Deliverer:
         with Flight(
             turn.connector,
             jobs,
+            lanes=min(self._parallel(turn.desk, row) for row, _ in jobs),
             pool=self._pool,
             now=self._clock.now,
             may_send=lambda: self._may_send(turn),
@@ -340,22 +336,17 @@ class Deliverer:
             if begun:
                 self._looks[pk] = begun
 
-    def _send_here(self, turn: _Turn, jobs: Sequence[Job], parallel: int) -> None:
-        kept_at = self._clock.monotonic()
+    def _send_here(self, turn: _Turn, jobs: Sequence[Job]) -> list[Row]:
         answers = send(
             turn.connector,
             jobs,
-            parallel=parallel,
-            pool=self._pool,
             may_send=lambda: self._may_send(turn),
             may_go_out=lambda: self._may_go_out(turn),
         )
         for row, answer in answers:
             turn.answers.append((row, answer, self._clock.now()))
             self._judge(turn)
-            if self._clock.monotonic() - kept_at > KEEP_EVERY:
-                self._exchange(turn, claim=False)
-                kept_at = self._clock.monotonic()
+        return []
 
     def _judge(self, turn: _Turn) -> None:
         answers, turn.answers = turn.answers, []
