@@ -113,14 +113,17 @@ class ScheduleReader:
             return Page(cursor=text or "", went_back=True)
         if self._feed.changed(held.feed, highest, row[4], now):
             self._db.before_reading()
-            return self._changes(stream, held, self._feed.news(held.feed, highest, now), now)
+            news = self._feed.news(held.feed, highest, now)
+            if news.rows or news.more:
+                return self._changes(stream, held, news, now)
+            held = replace(held, feed=news.state)
         found = self._hidden_changes(stream, held, now)
         if found is not None:
             return found
         if stream is Stream.APPOINTMENTS and (held.scan is not None or thorough):
             self._db.before_reading()
             return self._scan_piece(held, now)
-        return Page(cursor=text or "")
+        return Page(cursor=held.text())
 
     def _sure_since(self) -> str:
         """Before there is a cursor: a window that is empty, its count isn't looked at."""
