@@ -234,10 +234,16 @@ def test_what_is_looked_for_in_one_pms_is_not_looked_for_in_another(
     connection = connect(practice)
     Connection.objects.update(connector="csv_folder", secrets=seal({}))
     row = looked_for(connection)
+    Writeback.objects.update(marker="CB-BBBBBBBB")
+    waits = looked_for(connection, Delivery.QUEUED, "")
     desk.post(f"{PAGE}save/", form(sandbox))
     row.refresh_from_db()
     assert (row.delivery, row.reason_code) == (Delivery.PARKED, "pms_replaced")
-    assert "another PMS is connected" in desk.get("/writebacks/").content.decode()
+    page = desk.get("/writebacks/").content.decode()
+    assert "another PMS is connected" in page
+    waits.refresh_from_db()
+    assert (waits.delivery, waits.reason_code) == (Delivery.PARKED, "made_for_other_pms")
+    assert "It is the same patient: send it" in page
 
 
 def test_a_test_that_succeeds_sends_what_was_refused_for_want_of_a_right(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
 from chartbridge.pms import fence
+from chartbridge.pms.commands import Command
 from chartbridge.pms.connector import Holding
 from chartbridge.pms.errors import Unavailable
 from chartbridge.pms.manifest import OneHub as Claim
@@ -22,12 +25,14 @@ from chartbridge.pms.registry import install
 from chartbridge.store import one_hub
 from chartbridge.store.connections import as_entered, connection_of, save_connection
 from chartbridge.store.models import AuditEntry, Connection, Observation, StorePlace, Writeback
+from chartbridge.store.one_hub import OneHub
 from chartbridge.store.place import Moved
 from chartbridge.store.secrets import ensure_key
 from chartbridge.writeback import mend, whereabouts
+from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.whereabouts import keep_watch, settle_in
 from tests.writeback.conftest import Office
-from tests.writeback.scripted_pms import ScriptedConnector, ScriptedPms, scripted_registry
+from tests.writeback.scripted_pms import ScriptedConnector, ScriptedPms, Written, scripted_registry
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +76,6 @@ def standing_by(office: Office) -> bool:
 
 def sent_by_another(pms: ScriptedPms, row: Writeback) -> None:
     """The other copy has delivered it."""
-    from tests.writeback.scripted_pms import Written
-
     pms.records.append(Written(900, row.patient_key, row.marker, row.text))
 
 
@@ -428,3 +431,63 @@ def test_a_hub_that_ends_while_it_settles_in_is_careful_at_the_next_start(
             settle_in(office.clock)
     assert settle_in(office.clock) is Moved.COPIED
     assert Connection.objects.get(pk=office.connection.pk).look_first_until == office.only().pk
+
+
+@pytest.mark.parametrize("noticed_by_a_reader", [False, True])
+def test_a_practice_taken_anew_in_mid_turn_ends_the_turn(office: Office, noticed_by_a_reader: bool) -> None:
+    """One write hangs; meanwhile another hub has the practice, delivers what waits, and goes."""
+    shared = Shared()
+    let_be_held(office, shared, "me")
+    rows = [office.enqueue(patient=str(1 + n % 3), body=f"Note {n}.")[0] for n in range(9)]
+    hub, gone, noticed = OneHub(office.clock), threading.Event(), threading.Event()
+
+    def at_step(name: str) -> None:
+        if noticed_by_a_reader and name == "kept" and gone.is_set() and not noticed.is_set():
+            hub.keep(office.connection, office.live.of(office.connection))
+            noticed.set()
+
+    deliverer = Deliverer(office.live, office.clock, one_hub=hub, at_step=at_step)
+
+    def hangs(_command: Command) -> None:
+        if office.pms.writes == 1:
+            for _ in range(8):  # so that the lease is renewed meanwhile
+                office.clock.advance(15)
+                time.sleep(0.3)
+
+    def answers(_command: Command) -> None:
+        if office.pms.writes == 1:
+            for at, row in enumerate(rows[1:8]):
+                office.pms.records.append(Written(900 + at, row.patient_key, row.marker, row.text))
+            shared.holder = ""
+            gone.set()
+            assert not noticed_by_a_reader or noticed.wait(10)
+
+    office.pms.before, office.pms.after = hangs, answers
+    deliverer.deliver(office.connection.pk)
+    assert office.pms.writes == 1
+    office.clock.advance(200)
+    office.settle(deliverer=deliverer)
+    assert sorted(office.pms.markers()) == sorted(row.marker for row in rows)
+    office.check()
+
+
+def test_that_it_was_taken_anew_is_not_forgotten_where_it_could_not_be_stored(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Shared()
+    let_be_held(office, shared, "me")
+    office.enqueue()
+    connector = office.live.of(office.connection)
+    hub = OneHub(office.clock)
+    plain = one_hub.look_first
+
+    def fails(*_args: object, **_given: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(one_hub, "look_first", fails)
+    with pytest.raises(OperationalError):
+        hub.ours(office.connection, connector)
+    monkeypatch.setattr(one_hub, "look_first", plain)
+    assert hub.ours(office.connection, connector)
+    office.connection.refresh_from_db()
+    assert office.connection.look_first_until == office.only().pk

@@ -258,3 +258,86 @@ def _remembered(answers: Callable[..., bool]) -> Callable[..., bool]:
         return ours
 
     return ask
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"on": False},
+        {"hold": "Restored."},
+        {"writing_on": False},
+        {"rereading": True},
+        {"settings_version": 2},
+    ],
+)
+def test_what_people_or_the_brake_stop_stops_a_flight_at_its_next_write(
+    many: Office, monkeypatch: pytest.MonkeyPatch, said: dict[str, object]
+) -> None:
+    """And nothing of the batch that was claimed ahead goes out."""
+    monkeypatch.setattr(deliver, "KEEP_EVERY", 0.01)
+    ahead, seen, began = threading.Event(), threading.Event(), threading.Event()
+
+    def waits(_command: Command) -> None:
+        if many.pms.writes == 1:
+            assert ahead.wait(10)
+            began.set()
+            assert seen.wait(10)
+
+    def at_step(name: str) -> None:
+        if name == "claimed" and many.pms.writes <= 1 and _standing(Delivery.SENDING) == 8:
+            ahead.set()
+        elif name == "kept" and began.is_set():
+            if Connection.objects.filter(**said).exists():
+                seen.set()
+            many.change(**said)
+
+    many.pms.before = waits
+    many.deliverer(at_step).deliver(many.connection.pk)
+    assert many.pms.writes == 1
+    assert (_standing(Delivery.SENDING), _standing(Delivery.QUEUED)) == (0, 2 * PEOPLE - 1)
+
+
+def test_what_stops_it_between_two_batches_stops_the_second(many: Office) -> None:
+    ahead = threading.Event()
+
+    def waits(_command: Command) -> None:
+        assert ahead.wait(10)
+
+    def at_step(name: str) -> None:
+        if name == "claimed" and _standing(Delivery.SENDING) == 8:
+            ahead.set()
+        elif name == "before_sending" and many.pms.writes == 4:
+            many.change(on=False)
+
+    many.pms.before = waits
+    many.deliverer(at_step).deliver(many.connection.pk)
+    assert many.pms.writes == 4
+    assert (_standing(Delivery.SENDING), _standing(Delivery.QUEUED)) == (0, 2 * PEOPLE - 4)
+
+
+def test_a_batch_claimed_ahead_does_not_go_out_long_after_the_turn_s_time(many: Office) -> None:
+    ahead = threading.Event()
+    claimed: list[int] = []
+
+    def slow(_command: Command) -> None:
+        if many.pms.writes == 1:
+            assert ahead.wait(10)
+            many.clock.advance(5)
+
+    def at_step(name: str) -> None:
+        if name == "claimed":
+            claimed.append(_standing(Delivery.SENDING))
+            if claimed[-1] == 8:
+                ahead.set()
+
+    many.pms.before = slow
+    deliverer = many.deliverer(at_step)
+    assert deliverer.deliver(many.connection.pk, 1.0).again
+    assert (many.pms.writes, _standing(Delivery.SENDING)) == (4, 0)
+    assert WritebackEvent.objects.filter(move="put_back").count() == 4
+    claimed.clear()
+    deliverer.deliver(many.connection.pk, 1.0)
+    assert claimed[:3] == [4, 4, 8], "nothing is claimed ahead while the PMS is slow"
+    many.settle(deliverer=deliverer)
+    _in_order(many)
+    many.check()

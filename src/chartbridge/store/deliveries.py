@@ -191,6 +191,7 @@ def standing(
     practice_id: int | None = None,
     connection_id: int | None = None,
     deliveries: Sequence[str],
+    seen: Sequence[str] | None = None,
     codes: Sequence[str] | None = None,
     kind: str | None = None,
     since: datetime | None = None,
@@ -203,6 +204,7 @@ def standing(
         "connection_id": connection_id,
         "reason_code__in": codes,
         "kind": kind,
+        "seen__in": seen,
     }
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     if since is not None:

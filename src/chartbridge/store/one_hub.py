@@ -71,6 +71,8 @@ class OneHub:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._held: dict[int, _Held] = {}
+        self._taken: dict[int, int] = {}
+        self._gaps: dict[int, timedelta] = {}
         self._stands_by: dict[int, bool] = {}
 
     def ours(self, link: Connection, connector: Connector) -> bool:
@@ -97,6 +99,11 @@ class OneHub:
         known = self._held.get(connection_id)
         return known is not None and known.ours and self._clock.monotonic() - known.at < _GO_OUT_WITHIN_S
 
+    def taken(self, connection_id: int) -> int:
+        """How often this process has taken the practice anew, by whomever it was noticed. What was begun before the
+        last time is not to go on: another hub may have sent it meanwhile. Asks nobody."""
+        return self._taken.get(connection_id, 0)
+
     def keep(self, link: Connection, connector: Connector) -> None:
         """Keep the practice held, by a reader. Raises `PmsError` where the PMS can't be asked."""
         known = self._held.get(link.pk)
@@ -116,10 +123,13 @@ class OneHub:
             holding = cast(HoldsPractice, connector).hold_practice(str(link.pk))
             alone = holding.ours
             if alone:
-                gap = self._since_held(link.pk, began) if holding.taken_anew else None
+                if holding.taken_anew:
+                    self._gaps[link.pk] = self._since_held(link.pk, began)
+                gap = self._gaps.get(link.pk)
                 _note_held(link.pk, self._clock.now())
-        self._held[link.pk] = _Held(alone, began)
         self._keep(link, connector, alone, gap)
+        self._gaps.pop(link.pk, None)  # only once it is stored: the PMS says so only once
+        self._held[link.pk] = _Held(alone, began)
         return alone
 
     def _since_held(self, connection_id: int, began: float) -> timedelta:
@@ -136,7 +146,6 @@ class OneHub:
         may still be on the way."""
         row = Connection.objects.filter(pk=link.pk)
         stood_by = self._stands_by.get(link.pk, link.standby_since is not None)
-        self._stands_by[link.pk] = not alone
         now = self._clock.now()
         if alone and (stood_by or gap is not None):
             lands_late = longest_settle(connector) + _MARGIN
@@ -147,10 +156,12 @@ class OneHub:
                 row.update(standby_since=None)
                 notice(link.practice_id, "streams", [], now)
                 wake(link.pk, Lane.WRITE)
+            self._taken[link.pk] = self.taken(link.pk) + 1
         elif not alone and not stood_by:
             with writing():
                 row.update(standby_since=now)
                 notice(link.practice_id, "streams", [], now)
+        self._stands_by[link.pk] = not alone
 
 
 def _alone_on_this_machine(link: Connection) -> bool:

@@ -105,6 +105,15 @@ REASONS: dict[str, Reason] = {
         ),
     ),
     "pms_replaced": Reason(title=_("Can't be looked up: another PMS is connected")),
+    "made_for_other_pms": Reason(
+        title=_("Made for the PMS that was connected before"),
+        again=Again(
+            one=_("It is the same patient: send it"),
+            every=ngettext_lazy(
+                "It is the same patient: send it", "They are the same patients: send all %(n)d", "n"
+            ),
+        ),
+    ),
     "paused": Reason(title=_("Waits until the PMS allows it again")),
     "writing_off": Reason(
         title=_("Writing is switched off"),

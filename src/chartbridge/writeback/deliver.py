@@ -33,12 +33,15 @@ from chartbridge.writeback.outcomes import NOT_SENT, Hold, Outcome, after_first_
 from chartbridge.writeback.recover import left_behind
 from chartbridge.writeback.sending import Answered, Flight, Job, Threads, send
 from chartbridge.writeback.states import Event
+from chartbridge.writeback.unasked import parted
 
 WHO = "chartbridge"
 BATCH = 16
 LARGEST_BATCH = 128
 QUICK = 0.25
 """A batch grows while it goes through within this time: after a crash all of it must be looked for."""
+SLOW = 2.0
+"""After a batch that took longer, none is claimed ahead. One that was is not begun so long after the turn's time."""
 KEEP_EVERY = 0.25
 LOOK_BESIDE = 1000
 READ_BACK_MANY = 2000
@@ -71,10 +74,12 @@ class _Turn:
     desk: Desk
     connector: Connector
     until: float
+    taken: int = 0
     leased_at: float = float("-inf")
     failures: int = 0
     not_before: datetime | None = None
     stopped: bool = False
+    replaced: bool = False
     answered: bool | None = None
     elsewhere: bool = False
     size: int = 0
@@ -108,6 +113,7 @@ class Deliverer:
         self._looker = Looker(clock, at_step)
         self._claimer = Claimer()
         self._sizes: dict[int, int] = {}
+        self._slow: dict[int, bool] = {}
         self._unread: dict[int, int] = defaultdict(int)
         self._unread_since: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
@@ -158,31 +164,48 @@ class Deliverer:
         except PmsError:
             return False
         if ours:  # having just taken over, there may be something to wait or look for
+            turn.taken = self._one_hub.taken(turn.link.pk)  # before what was stored at the taking is read
             fresh = Connection.objects.values_list("look_first_until", "write_not_before")
             until, turn.not_before = fresh.get(pk=turn.link.pk)
             turn.desk = replace(turn.desk, look_first_until=until)
         return ours
 
     def _may_send(self, turn: _Turn) -> bool:
-        """Asked before each request: the lease and the practice are still this deliverer's."""
+        """Asked before each request: the lease and the practice are still this deliverer's, and nobody said stop."""
+        self._notice(turn)
         if turn.stopped or self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN:
             return False
         try:
             ours = self._one_hub.ours(turn.link, turn.connector)
         except PmsError:
             ours = False
-        turn.stopped = turn.stopped or not ours
-        return ours
+        turn.stopped = turn.stopped or not (ours and self._never_left(turn))
+        return not turn.stopped
+
+    def _never_left(self, turn: _Turn) -> bool:
+        """Whether the practice was this hub's all the time. Taken anew, what waits must be looked for by a new turn."""
+        return self._one_hub.taken(turn.link.pk) == turn.taken
+
+    def _notice(self, turn: _Turn) -> None:
+        """Stop where people, the brake or a restored PMS have stopped it since the turn began."""
+        held = Connection.objects.filter(pk=turn.link.pk).values_list(
+            "on", "writing_on", "hold", "rereading", "settings_version", "connector"
+        )
+        on, writing_on, hold, rereading, version, connector = held.get()
+        turn.replaced = connector != turn.desk.connector
+        may = on and writing_on and not hold and not rereading and version == turn.link.settings_version
+        turn.stopped = turn.stopped or not may
 
     def _may_go_on(self, turn: _Turn) -> bool:
         """Whether `_may_send` would say yes from memory; asked in the thread that sends."""
         late = self._clock.monotonic() - turn.leased_at >= leases.SEND_WITHIN
-        return not late and not turn.stopped and self._one_hub.known_ours(turn.link.pk)
+        ours = self._one_hub.known_ours(turn.link.pk) and self._never_left(turn)
+        return ours and not late and not turn.stopped
 
     def _may_go_out(self, turn: _Turn) -> bool:
         """Asked directly before the bytes of a write, in its thread: from memory only."""
         late = self._clock.monotonic() - turn.leased_at >= leases.GO_OUT_WITHIN
-        return not late and self._one_hub.still_ours(turn.link.pk)
+        return not late and self._one_hub.still_ours(turn.link.pk) and self._never_left(turn)
 
     def _begin(self, connection_id: int, budget_s: float) -> _Turn | None:
         link = Connection.objects.select_related("practice").filter(pk=connection_id).first()
@@ -222,6 +245,7 @@ class Deliverer:
         claimed: list[Row] = []
         with deliveries.moving(turn.desk.practice_id, who=WHO, at=now) as moves:
             first = turn.leased_at == float("-inf")
+            self._notice(turn)
             if not self._renew(turn, began, now):
                 turn.stopped, turn.elsewhere = True, first
                 claim = False
@@ -254,6 +278,9 @@ class Deliverer:
         desk, finished = turn.desk, turn.finished
         turn.finished = []
         done = moves.apply([each for outcome in finished for each in outcome.changes])
+        if turn.replaced:
+            moves.apply(parted(deliveries.rows_of(desk.practice_id, [each.row.id for each in done]), desk))
+            return
         self._looker.moved(done)
         taken = sum(1 for each in done if each.move == Event.TAKE)
         if taken:
@@ -295,7 +322,9 @@ class Deliverer:
         began = self._clock.monotonic()
         self._step("before_sending")
         ahead = self._fly(turn, jobs) if len(jobs) > 1 else self._send_here(turn, jobs)
-        quick = self._clock.monotonic() - began < QUICK
+        took = self._clock.monotonic() - began
+        self._slow[turn.desk.connection_id] = took > SLOW
+        quick = took < QUICK
         turn.size = min(LARGEST_BATCH, turn.size * 2) if quick else max(BATCH, turn.size // 2)
         self._sizes[turn.desk.connection_id] = turn.size
         return ahead
@@ -312,13 +341,13 @@ class Deliverer:
             may_go_on=lambda: self._may_go_on(turn),
             may_go_out=lambda: self._may_go_out(turn),
         ) as flight:
-            ahead = self._exchange(turn, claim=True, ahead=True)
+            ahead = self._exchange(turn, claim=not self._slow.get(turn.desk.connection_id), ahead=True)
             self._look_beside(turn)
             while not flight.landed(within=KEEP_EVERY):
                 turn.answers += flight.answers()
                 self._exchange(turn, claim=False)
         turn.answers += flight.answers()
-        if flight.wall or turn.stopped:
+        if flight.wall or turn.stopped or self._clock.monotonic() - turn.until > SLOW:
             now = self._clock.now()
             turn.answers += [(row, NOT_SENT, now) for row in ahead]
             return []

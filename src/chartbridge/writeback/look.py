@@ -19,7 +19,7 @@ from chartbridge.store import deliveries, ledger
 from chartbridge.store.database import writing
 from chartbridge.store.deliveries import Change, Row, Tries
 from chartbridge.store.desk import Desk
-from chartbridge.store.models import Delivery
+from chartbridge.store.models import Connection, Delivery
 from chartbridge.writeback import outcomes
 from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.lived import Lived
@@ -145,6 +145,8 @@ class Looker:
         unsure = [row.id for row in rows if row.delivery == Delivery.UNCERTAIN]
         tries = deliveries.tries(desk.connection_id, unsure)
         with ledger.turn(desk.practice_id):
+            if not Connection.objects.filter(pk=desk.connection_id, connector=desk.connector).exists():
+                return  # another PMS is connected: what this one says of what is sent there means nothing
             changes: list[Change] = []
             for row, answer in zip(rows, found, strict=True):
                 follows = self._follows(row, desk, answer, now, tries.get(row.id, Tries()))

@@ -20,13 +20,13 @@ from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
 from chartbridge.writeback.enqueue import given_of
-from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT
+from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT, may_be_taken
 from chartbridge.writeback.planning import Planned, plan, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event, allows, state_of
-from chartbridge.writeback.unasked import REPLACED
+from chartbridge.writeback.unasked import FOR_ANOTHER, REPLACED
 
 __all__ = [
     "Problem",
@@ -67,16 +67,6 @@ _BY_SETTINGS = (
     "unknown_patient",
 )
 _WISHED = (Delivery.HELD, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.TAKEN)
-_MAYBE_TAKEN = {
-    "internal",
-    "unreadable",
-    "uncertain",
-    "crashed",
-    "always_lost",
-    "wrong_patient",
-    "off_while_looking",
-    "pms_replaced",
-}
 _UNWRITTEN = {"no_connection", "text_too_long"}
 _REOPENED, _WHOSE = "reopened", "who_is_this"
 _PIECE = 1000
@@ -303,6 +293,10 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     for row in rows:
         if row.reason_code == REPLACED:
             continue  # what is connected now is another PMS: it knows nothing of it
+        if row.reason_code == FOR_ANOTHER and row.delivery == Delivery.SKIPPED:
+            # A person must first say that it is the same patient.
+            changes.append(change(row, Event.PARK, detail={"code": FOR_ANOTHER}))
+            continue
         if replaces := _replaced_by(row):
             changes.append(change(row, replaces, fields=superseded))
             continue
@@ -360,15 +354,12 @@ def _must_be_looked_for(desk: Desk, row: Row) -> bool:
     return may_be_taken(row) or (row.attempts > 0 and row.delivery == Delivery.TAKEN)
 
 
-def may_be_taken(row: Row) -> bool:
-    """Whether it stands parked because nobody knows what became of it."""
-    return row.attempts > 0 and row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
-
-
 def _is_unwritten(row: Row) -> bool:
     """Whether its text could not be made when it came in."""
     made_here = row.command in (CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT)
-    return row.reason_code in _UNWRITTEN or (row.reason_code == _REOPENED and made_here and not row.marker)
+    return row.reason_code in _UNWRITTEN or (
+        row.reason_code in (_REOPENED, FOR_ANOTHER) and made_here and not row.marker
+    )
 
 
 def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:

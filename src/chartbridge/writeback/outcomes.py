@@ -28,6 +28,7 @@ from chartbridge.pms.errors import (
 from chartbridge.pms.manifest import Repeat
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row, Tries
 from chartbridge.store.desk import EVERYTHING, Desk
+from chartbridge.store.models import Delivery
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.rules import APPOINTMENT_STATUS
 from chartbridge.writeback.sentences import sentence
@@ -41,6 +42,16 @@ MOST_LOST = 8
 """So often a write may be broken off and be absent, while as many others go through, until it is set aside."""
 IMPORTED = "imported"
 LOOK_FOR_IMPORT = timedelta(minutes=2)
+_MAYBE_TAKEN = {
+    "internal",
+    "unreadable",
+    "uncertain",
+    "crashed",
+    "always_lost",
+    "wrong_patient",
+    "off_while_looking",
+    "pms_replaced",
+}
 _OF_ONE_ROW = {"provider", "note_type", "document_type", "status", "patient", "appointment"}
 
 log = structlog.get_logger()
@@ -148,6 +159,11 @@ def not_understood(row: Row, error: Exception) -> Change:
         return _parked(row, "unreadable", error.safe_message, {"evidence": evidence[:200]})
     _log_fault(row, error)
     return _parked(row, "internal", sentence("internal"))
+
+
+def may_be_taken(row: Row) -> bool:
+    """Whether it stands parked because nobody knows what became of it."""
+    return row.attempts > 0 and row.delivery == Delivery.PARKED and row.reason_code in _MAYBE_TAKEN
 
 
 def next_look(row: Row, now: datetime) -> datetime:

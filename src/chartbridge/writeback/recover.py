@@ -17,7 +17,7 @@ from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.outcomes import settle_time
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import Event
-from chartbridge.writeback.unasked import give_up_where_off
+from chartbridge.writeback.unasked import REPLACED, give_up_where_off
 
 WHO = "chartbridge"
 
@@ -47,6 +47,8 @@ def left_behind(rows: Sequence[Row], desk: Desk, now: datetime) -> list[Change]:
 def _left_behind(row: Row, desk: Desk, now: datetime, *, alone: bool) -> Change:
     """Look once the attempt can't land any more."""
     assert row.delivery == Delivery.SENDING
+    if row.reason_code == REPLACED:  # it was sent to another PMS than is connected now
+        return change(row, Event.PARK, detail={"code": REPLACED})
     # Counted from now: a long batch is sent over minutes, so its last attempt may have begun just before the end.
     fields = {
         **CLEAR,

@@ -54,8 +54,12 @@ SENTENCES: Final[dict[str, str]] = {
         "the chart. Switch the connection on, and Chartbridge looks; or look yourself, and dismiss it."
     ),
     "pms_replaced": (
-        "The answer of {pms} was lost, and then another PMS was connected in its place, so Chartbridge can't look any "
-        "more. Look in the chart of {pms}, put it there by hand if it is missing, and dismiss it."
+        "Nobody knows whether this stands in {pms}, and then another PMS was connected in its place, so Chartbridge "
+        "can't look any more. Look in the chart of {pms}, put it there by hand if it is missing, and dismiss it."
+    ),
+    "made_for_other_pms": (
+        "This was made for {pms}, and then another PMS was connected in its place, where the same number may stand for "
+        "another patient. Send it only if the number is the same person's there; otherwise dismiss it."
     ),
     "looking": "The answer of {pms} was lost. Chartbridge looks in the chart before it sends anything again.",
     "crashed": (

@@ -23,6 +23,7 @@ from chartbridge.pms.connector import Finding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError
 from chartbridge.pms.manifest import Manifest, Setting
 from chartbridge.pms.registry import registry
+from chartbridge.store import ledger
 from chartbridge.store.connections import (
     as_entered,
     connection_of,
@@ -100,9 +101,10 @@ def save(request: StaffRequest) -> HttpResponse:
         return _form(request, before, manifest, entered, errors, status=422)
     old = before.values if before else {}
     changed = sorted(name for name, value in entered.values.items() if old.get(name, "") != value)
-    if before and before.connector != manifest.id:
-        unasked.give_up(before.pk, unasked.REPLACED, SystemClock())
-    connection = save_connection(request.practice.pk, manifest.id, entered)
+    with ledger.turn(request.practice.pk):
+        if before and before.connector != manifest.id:
+            unasked.part_with(before.pk, SystemClock())
+        connection = save_connection(request.practice.pk, manifest.id, entered)
     audit(
         request,
         "connection.saved",
