@@ -140,7 +140,10 @@ def how_it_stands(lab: Lab, office: Office) -> str:
 
 
 def noticed(lab: Lab, office: Office) -> bool:
-    """Whether the hub knows that this PMS does not answer: reading says so, and a write is being looked for."""
+    """Whether the hub knows that this PMS does not answer: reading says so, and no write is taken for on its way.
+
+    It is being looked for; or it waits, where what is asked before it (who holds the practice) already got no answer.
+    """
     reading = f"connection_id={office.connection_id} AND error_code='unavailable'"
-    writing = f"practice_id={office.practice_id} AND delivery='uncertain'"
-    return bool(lab.rows(f"SELECT 1 FROM store_streamstate WHERE {reading}") and lab.standing(writing))
+    on_its_way = f"practice_id={office.practice_id} AND delivery='sending'"
+    return bool(lab.rows(f"SELECT 1 FROM store_streamstate WHERE {reading}")) and not lab.standing(on_its_way)

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from chartbridge.pms import fence
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import Unavailable, Uncertain
+from chartbridge.store import one_hub
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
 from chartbridge.store.one_hub import OneHub
 from chartbridge.writeback import deliver
@@ -20,6 +23,7 @@ from chartbridge.writeback.recover import recover
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector
 from tests.writeback.test_crashes import Died
+from tests.writeback.test_enqueue import paper
 
 PEOPLE = 12
 
@@ -341,3 +345,26 @@ def test_a_batch_claimed_ahead_does_not_go_out_long_after_the_turn_s_time(many: 
     many.settle(deliverer=deliverer)
     _in_order(many)
     many.check()
+
+
+def test_a_document_that_is_on_its_way_for_minutes_keeps_the_lease_and_the_practice(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So nobody else takes it for left behind, and looks for it before it has landed."""
+    monkeypatch.setattr(deliver, "KEEP_EVERY", 0.01)
+    paper(office)
+    deliverer = office.deliverer()
+    pk = office.connection.pk
+
+    def slow(_command: Command) -> None:
+        for _ in range(12):
+            office.clock.advance(one_hub.GOOD_FOR_S + 1)
+            until = time.monotonic() + 5
+            while not deliverer._one_hub.known_ours(pk) and time.monotonic() < until:
+                time.sleep(0.01)
+            fence.last_moment()
+
+    office.pms.before = slow
+    office.deliver(deliverer)
+    assert _standing(Delivery.TAKEN) == 1
+    assert office.pms.writes == 1

@@ -8,22 +8,25 @@ Must not be in it: what a status code means to a vendor (that is the connector's
 from __future__ import annotations
 
 import json
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.addresses import web_address
-from chartbridge.transport.lines import Lines, NoLine
+from chartbridge.transport.answers import Limits, WholeAnswer, answer_of
+from chartbridge.transport.lines import Lines, NoLine, cut
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
+PIECE = 64 * 1024  # of a body: the limit of silence holds for each
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -74,11 +77,16 @@ class Http:
         headers: Mapping[str, str] | None = None,
         connect_s: float = 5.0,
         answer_s: float = 30.0,
+        whole_s: float = 300.0,
         max_lines: int = 8,
         throttle: Throttle = unthrottled,
         verify: bool = True,
     ) -> None:
-        """`name` is what people call the other side; `setting` the setting that holds its address."""
+        """`name` is what people call the other side; `setting` the setting that holds its address.
+
+        `answer_s` is the longest silence, `whole_s` the longest time for a request and its answer together.
+        """
+        self._silence_s, self._whole_s = answer_s, whole_s
         self._name, self._setting, self._throttle = name, setting, throttle
         there = web_address(base_url)
         if there is None:
@@ -143,11 +151,14 @@ class Http:
         try:
             if writes:
                 fence.last_moment()
-            line.request(method, address, body, {**self._headers, **(headers or {})})
-            answer, whole = _answer(line)
+            limits = Limits(silence_s=self._silence_s, whole_s=self._whole_s)
+            _ask(line, method, address, body, {**self._headers, **(headers or {})}, limits)
+            answer, whole = _answer(answer_of(line, limits))
         except TimeoutError:
+            cut(line)
             raise self._lost(f"{self._name} did not answer in time.", writes=writes) from None
         except (OSError, HTTPException, ValueError, zlib.error):
+            cut(line)
             raise self._lost(f"The line to {self._name} broke.", writes=writes) from None
         finally:
             self._lines.give_back(line, keep=whole)
@@ -168,17 +179,53 @@ class Http:
         return Unavailable(sentence)
 
 
-def _answer(line: HTTPConnection) -> tuple[Answer, bool]:
-    """The answer, and whether all of it was read, so that the line can carry another request."""
-    response = line.getresponse()
+def _ask(
+    line: HTTPConnection,
+    method: str,
+    address: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    limits: Limits,
+) -> None:
+    limits.hold(line.sock)
+    if body is None:
+        line.request(method, address, headers=headers)
+        return
+    headers["Content-Length"] = str(len(body))
+    line.request(method, address, _pieces(body, line, limits), headers)
+
+
+def _pieces(body: bytes, line: HTTPConnection, limits: Limits) -> Iterator[memoryview]:
+    """The body, a piece at a time. One that takes long goes on only as long as it still may.
+
+    Whoever takes over reckons with one silence between the last question and the last byte, not with more.
+    """
+    began = time.monotonic()
+    for at in range(0, len(body), PIECE):
+        limits.hold(line.sock)
+        if time.monotonic() - began > limits.silence_s:
+            _go_on()
+        yield memoryview(body)[at : at + PIECE]
+
+
+def _go_on() -> None:
+    try:
+        fence.last_moment()
+    except Unavailable:  # which holds for a request of which nothing is sent
+        raise ConnectionAbortedError from None
+
+
+def _answer(response: WholeAnswer) -> tuple[Answer, bool]:
+    """The answer, and whether it surely was all that is on its line, so that this can carry another request."""
     headers = {name.lower(): value for name, value in response.getheaders()}
     content = _body(response)
+    ends_surely = response.ends_surely(len(content))
     if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
         content = _unpacked(content)
-    return Answer(status=response.status, content=content, headers=headers), response.isclosed()
+    return Answer(status=response.status, content=content, headers=headers), ends_surely
 
 
-def _body(response: HTTPResponse) -> bytes:
+def _body(response: WholeAnswer) -> bytes:
     if response.length is not None and response.length > MAX_ANSWER:
         raise _too_large()
     content = response.read() if response.length is not None else response.read(MAX_ANSWER + 1)

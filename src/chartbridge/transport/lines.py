@@ -6,12 +6,16 @@ Must not be in it: requests and answers (that is `http`).
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 import ssl
+import struct
 import threading
 import time
 from base64 import b64encode
 from collections import deque
+from contextlib import suppress
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -20,6 +24,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 IDLE_LINE_S = 3.0  # a server that closes idle lines does so later than this: the keep-alive race stays rare
+_SEND_BUFFER = 128 * 1024  # bytes that the kernel holds: few, so little is still to go out when a wait begins
+_AT_ONCE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class NoLine(Exception):
@@ -36,7 +42,7 @@ class Lines:
     def __init__(
         self, there: SplitResult, *, connect_s: float, answer_s: float, most: int, verify: bool
     ) -> None:
-        """`there` is the server's web address; `answer_s` the longest silence on a line that stands."""
+        """`there` is the server's web address; `answer_s` the longest wait for one of the lines."""
         self._there, self._secure = there, there.scheme == "https"
         self._connect_s, self._answer_s, self._verify = connect_s, answer_s, verify
         self._most, self._out = most, 0
@@ -99,7 +105,7 @@ class Lines:
         except (OSError, HTTPException, UnicodeError):
             line.close()
             raise NoLine(reached=False) from None
-        line.sock.settimeout(self._answer_s)
+        line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return line
 
     def _line(self) -> HTTPConnection:
@@ -121,11 +127,21 @@ class Lines:
 
 def _has_ended(line: HTTPConnection) -> bool:
     """Whether the other side has said something since the last answer: that it closes the line."""
+    if isinstance(line.sock, ssl.SSLSocket) and line.sock.pending():
+        return True
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([line.sock], [], [], 0)[0])
     look = select.poll()
     look.register(line.sock, select.POLLIN)
     return bool(look.poll(0))
+
+
+def cut(line: HTTPConnection) -> None:
+    """Close a line that was given up: what the kernel still holds of its request does not go out any more."""
+    if line.sock is not None:
+        with suppress(OSError):
+            line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    line.close()
 
 
 def _proxy(host: str, port: int) -> SplitResult | None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock
+from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable
 from chartbridge.pms.manifest import CommandClaim
@@ -321,7 +322,8 @@ class Deliverer:
         jobs = self._jobs(turn, self._not_there_yet(turn, claimed))
         began = self._clock.monotonic()
         self._step("before_sending")
-        ahead = self._fly(turn, jobs) if len(jobs) > 1 else self._send_here(turn, jobs)
+        long = any(row.command == CommandKind.ADD_DOCUMENT for row, _ in jobs)
+        ahead = self._fly(turn, jobs) if len(jobs) > 1 or long else self._send_here(turn, jobs)
         took = self._clock.monotonic() - began
         self._slow[turn.desk.connection_id] = took > SLOW
         quick = took < QUICK
@@ -346,6 +348,8 @@ class Deliverer:
             while not flight.landed(within=KEEP_EVERY):
                 turn.answers += flight.answers()
                 self._exchange(turn, claim=False)
+                if not self._one_hub.known_ours(turn.link.pk):  # a document may be on its way for minutes
+                    self._may_send(turn)
         turn.answers += flight.answers()
         if flight.wall or turn.stopped or self._clock.monotonic() - turn.until > SLOW:
             now = self._clock.now()

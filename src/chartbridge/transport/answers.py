@@ -1,0 +1,126 @@
+"""Answers by the standard library's HTTP client that are read to their end, within two limits of time, or not at all.
+
+The library takes a head that breaks off for a whole one, an interim answer for the last one, and forgets what it has
+read beyond an answer. Must not be in it: lines (that is `lines`), and what becomes of a failure (that is `http`).
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from http.client import SWITCHING_PROTOCOLS, HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class Limits:
+    """How long one request may take from now on: `silence_s` without a byte either way, `whole_s` with its answer."""
+
+    def __init__(self, *, silence_s: float, whole_s: float) -> None:
+        self.silence_s, self._until = silence_s, time.monotonic() + whole_s
+
+    def hold(self, sock: socket.socket) -> None:
+        """Have the socket's next step end in time. Raises `TimeoutError` where the time is up."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(min(self.silence_s, left))
+
+
+class WholeAnswer(HTTPResponse):
+    """One answer on a line. Raises `OSError` or `HTTPException` for whatever is not a whole one."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+        *,
+        limits: Limits,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self._lines = _Lines(_Limited(self.fp.detach(), sock, limits))
+        self.fp = self._lines
+
+    def begin(self) -> None:
+        """Read the head; of interim answers, which announce another one, only to get past them."""
+        super().begin()
+        while 100 <= self.status < 200:
+            if self.status == SWITCHING_PROTOCOLS:
+                raise HTTPException
+            self.headers = None  # type: ignore[assignment]  # or the library takes the head for read
+            super().begin()
+
+    def ends_surely(self, size: int) -> bool:
+        """Whether its body, of so many bytes, ended where its head says, with nothing behind it, so that the line may
+        be used again. Raises `HTTPException` where nothing tells this answer from one that was cut off."""
+        lengths = self.headers.get_all("content-length", [])
+        if len(set(lengths)) > 1 or (lengths and not self.chunked and self.length is None):
+            raise HTTPException
+        if not size and not self.chunked and self.length is None and not self._said_that_it_closes():
+            raise HTTPException
+        told = "transfer-encoding" in self.headers
+        framed = self.chunked and not lengths if told else lengths == [str(size)]
+        return framed and self.isclosed() and not self._lines.more
+
+    def _said_that_it_closes(self) -> bool:
+        return self.version == 10 or "close" in self.headers.get("connection", "").lower()
+
+
+def answer_of(line: HTTPConnection, limits: Limits) -> WholeAnswer:
+    """Read the head of the answer to what was sent on a line."""
+
+    def answer(
+        sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> WholeAnswer:
+        return WholeAnswer(sock, debuglevel, method, url, limits=limits)
+
+    line.response_class = answer  # type: ignore[assignment]
+    got = line.getresponse()
+    assert isinstance(got, WholeAnswer)
+    return got
+
+
+class _Limited(io.RawIOBase):
+    """What comes in on a socket, as long as there is time."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, limits: Limits) -> None:
+        self._raw, self._sock, self._limits = raw, sock, limits
+        self.at_rest = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        if self.at_rest:
+            return None
+        self._limits.hold(self._sock)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Lines(io.BufferedReader):
+    """Lines that have an end. `more`: whether something was read beyond what was taken until it was closed."""
+
+    def __init__(self, raw: _Limited) -> None:
+        super().__init__(raw)
+        self._limited, self.more = raw, False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if not line.endswith(b"\n") and not 0 <= (size or -1) <= len(line):
+            raise IncompleteRead(line)
+        return line
+
+    def close(self) -> None:
+        if not self.closed:
+            self._limited.at_rest = True
+            self.more = bool(self.peek())
+        super().close()
