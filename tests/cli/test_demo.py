@@ -162,7 +162,7 @@ def test_a_sandbox_says_how_to_connect_and_what_it_says_works(tmp_path: Path, pm
 
 @pytest.mark.fault("R1")
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("pms", ["open-dental", "dentrix"])
+@pytest.mark.parametrize("pms", ["open-dental", "eaglesoft", "dentrix"])
 def test_after_kills_of_the_hub_and_of_the_practice_all_settles_reconciliation_is_green_and_the_ledger_fits(
     tmp_path: Path, pms: str, told: Told
 ) -> None:
