@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import gc
 import getpass
@@ -11,7 +12,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +27,8 @@ PORT = 8300
 HOST = "127.0.0.1"
 PAGES_GRACE_S = 2
 ENGINE_GRACE_S = 4.0
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1_000_000
 
 
 class CannotServe(Exception):
@@ -42,6 +45,7 @@ def serve(*, host: str = HOST, port: int = PORT) -> None:
             hub = bootstrap.make_hub()
             hub.start()
             _collect_less()
+            _give_large_blocks_back()
             log.info("started", host=host, port=port, pid=os.getpid())
             try:
                 _pages().run(sockets=[listening])
@@ -53,6 +57,13 @@ def _collect_less() -> None:
     """What is loaded now stays: the collector needn't look at it again and again while pages are read."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def _give_large_blocks_back() -> None:
+    """A document's bytes go back to the system once it is sent. Left to itself, glibc keeps ever larger ones for each
+    thread: twelve documents of up to 11.5 MB took 302 MB that way, and 156 MB this way."""
+    with suppress(AttributeError, OSError):  # not glibc
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _end(hub: bootstrap.Hub) -> None:
