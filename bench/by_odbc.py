@@ -25,11 +25,12 @@ from bench.sizes import Sizes
 from chartbridge.connectors.dentrix.connector import connect as connect_dentrix
 from chartbridge.connectors.eaglesoft.connector import connect as connect_eaglesoft
 from chartbridge.domain.activities import Direction, Medium
+from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote
 from chartbridge.pms.connector import Connector, Settings
 from chartbridge.pms.reading import Page, Stream
-from chartbridge.sandbox.by_odbc.knobs import Knobs
+from chartbridge.sandbox.by_odbc.knobs import Knobs, Visit
 from chartbridge.sandbox.by_odbc.office import Office
 from chartbridge.sandbox.by_odbc.seed import ACTIVE, AT_ONCE, Booking, Person
 
@@ -41,6 +42,8 @@ STREAMS = {
     Stream.DOCUMENTS: "documents",
 }
 NOTE_TYPES = {"Eaglesoft": ("G:7", "AB"), "Dentrix": ("5", "DDS1")}
+OPERATORIES = {"Eaglesoft": ("chairs", "chair_num", "chair_name"), "Dentrix": ("operatory", "opid", "title")}
+"""Where each keeps them: table, key, name."""
 STAMPED = ("appt", "patient")
 BACK, AHEAD = 80, 500
 OVERLAP_S = 61
@@ -115,18 +118,19 @@ def _idle_lists(part: Part, label: str, office: Office, connector: Connector, si
     """The check of the lists as the hub makes it: who answers and with which columns, then every list."""
     client, server = [], []
     for _ in range(sizes.odbc_runs):
-        cost = _cost(office, partial(_read_lists, connector, sizes.odbc_checks))
+        cost = _cost(office, lambda: [_read_lists(connector) for _ in range(sizes.odbc_checks)])
         client.append(cost[0] / sizes.odbc_checks)
         server.append(cost[1] / sizes.odbc_checks)
     part.add("odbc.lists_client", client, label)
     part.add("odbc.lists_server", server, label)
 
 
-def _read_lists(connector: Connector, count: int) -> None:
-    for _ in range(count):
-        assert connector.identify().reads
-        for kind in connector.manifest.lookups:
-            assert connector.lookups(kind)
+def _read_lists(connector: Connector) -> list[LookupItem]:
+    """One check of the lists: every entry of every list."""
+    assert connector.identify().reads
+    found = {kind: connector.lookups(kind) for kind in connector.manifest.lookups}
+    assert all(found.values())
+    return [item for items in found.values() for item in items]
 
 
 def _checks(connector: Connector, stream: Stream, cursors: dict[Stream, str], count: int) -> None:
@@ -137,33 +141,75 @@ def _checks(connector: Connector, stream: Stream, cursors: dict[Stream, str], co
         cursors[stream] = page.cursor
 
 
-def _check_both(connector: Connector, cursors: dict[Stream, str], pages: list[Page]) -> None:
-    for stream in (Stream.APPOINTMENT_STATUS, Stream.APPOINTMENTS):
-        pages.append(connector.read(stream, cursors[stream]))
-        cursors[stream] = pages[-1].cursor
+def _check(connector: Connector, stream: Stream, cursors: dict[Stream, str], pages: list[Page]) -> None:
+    pages.append(connector.read(stream, cursors[stream]))
+    cursors[stream] = pages[-1].cursor
 
 
 def _ten_changes(
     part: Part, label: str, office: Office, connector: Connector, cursors: dict[Stream, str], sizes: Sizes
 ) -> None:
-    """Ten statuses set, then one check of each stream of the schedule."""
-    client, server, rows = [], [], []
-    status = list(office.knobs.stages.values())
+    """Ten changes of a kind as the PMS's own program writes them, then one check of that stream; so for each kind."""
+    visits = office.knobs.visits_today()
+    kept: dict[str, list[tuple[float, float, float]]] = {}
     for turn in range(sizes.tens):
         _let_pass(connector, cursors)
-        for visit in islice(office.knobs.visits_today(), turn * 10, turn * 10 + 10):
-            office.knobs.set_status(visit.key, status[0])
-        pages: list[Page] = []
-        cost = _cost(office, partial(_check_both, connector, cursors, pages))
-        assert all(len(page.records) >= 10 for page in pages)
-        client.append(cost[0])
-        server.append(cost[1])
-        rows.append(float(sum(page.rows_read for page in pages)))
-    part.add("odbc.ten_client", client, label)
-    part.add("odbc.ten_server", server, label)
-    part.add(
-        "odbc.ten_rows", rows, label, note=f"{len(office.knobs.visits_today())} visits today, read twice"
-    )
+        for stream, change in TENS.items():
+            if stream is Stream.APPOINTMENT_STATUS:  # the visits that were moved are told before
+                cursors[stream], _ = _until_quiet(connector, stream, cursors[stream])
+            change(office.knobs, visits, turn)
+            pages: list[Page] = []
+            client, server, _ = _cost(office, partial(_check, connector, stream, cursors, pages))
+            assert len(pages[0].records) == 10, f"{stream} told {len(pages[0].records)} of 10 changes"
+            kept.setdefault(STREAMS[stream], []).append((client, server, float(pages[0].rows_read)))
+        kept.setdefault("lists", []).append(_lists_changed(label, office, connector, turn))
+    for word, costs in kept.items():
+        note = f"{len(visits)} visits today" if word in ("status", "appointments") else ""
+        for side, values in zip(("client", "server", "rows"), zip(*costs, strict=True), strict=True):
+            part.add(f"odbc.{word}_ten_{side}", values, label, note=note if side == "rows" else "")
+
+
+def _moved(knobs: Knobs, visits: list[Visit], turn: int) -> None:
+    for visit in visits[turn * 10 :][:10]:
+        knobs.move(visit.key, visit.at + timedelta(minutes=5))
+
+
+def _come(knobs: Knobs, visits: list[Visit], turn: int) -> None:
+    status = next(iter(knobs.stages.values()))
+    for visit in visits[-turn * 10 - 10 :][:10]:
+        knobs.set_status(visit.key, status)
+
+
+def _phones(knobs: Knobs, visits: list[Visit], turn: int) -> None:
+    for patient in list(dict.fromkeys(visit.patient for visit in visits))[:10]:
+        knobs.give_phone(patient, f"(971)555-{turn:04}")
+
+
+def _papers(knobs: Knobs, visits: list[Visit], turn: int) -> None:
+    for visit in visits[turn * 10 :][:10]:
+        knobs.add_document(visit.patient, "Consent")
+
+
+TENS: dict[Stream, Callable[[Knobs, list[Visit], int], None]] = {
+    Stream.APPOINTMENTS: _moved,
+    Stream.APPOINTMENT_STATUS: _come,
+    Stream.PATIENTS: _phones,
+    Stream.DOCUMENTS: _papers,
+}
+"""Stream → what is done ten times, given today's visits and which turn it is."""
+
+
+def _lists_changed(label: str, office: Office, connector: Connector, turn: int) -> tuple[float, float, float]:
+    """All operatories named anew, then one check of the lists: what it cost, and how many entries it gave."""
+    table, key, name = OPERATORIES[label]
+    for room in connector.lookups(LookupKind.OPERATORIES):
+        office.knobs.set_row(table, key, room.key, {name: f"Room {turn} {room.order}"})
+    found: list[LookupItem] = []
+    client, server, _ = _cost(office, lambda: found.extend(_read_lists(connector)))
+    rooms = [item for item in found if item.kind is LookupKind.OPERATORIES]
+    assert rooms
+    assert all(room.name == f"Room {turn} {room.order}" for room in rooms)
+    return client, server, float(len(found))
 
 
 def _notes(part: Part, label: str, connector: Connector, office: Office, sizes: Sizes) -> None:

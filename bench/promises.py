@@ -92,9 +92,11 @@ PARTS: dict[str, str] = {
         "asking process and of all threads of the database server. The check of statuses is the re-read of today's "
         "schedule, whose rows are hashed and compared. The index of documents is checked with one document for each "
         "patient; the check of the lists asks who answers, which columns there are, and for every list. After ten "
-        "changes, one check of statuses and one of "
-        "appointments. A note is written in a transaction of its own, committed to the disk, and read back before "
-        "the next one. Whether Dentrix has indexes on its times of change is not known: both ways are measured. "
+        "changes of a kind (ten of today's visits moved, ten statuses set, a phone of ten patients who come today "
+        "changed, ten documents entered into the index; of the lists, all operatories named anew), each written as "
+        "the PMS's own program would, there is one check of that stream. A note is written in a transaction of its "
+        "own, committed to the disk, and read back before the next one. Whether Dentrix has indexes on its times of "
+        "change is not known: both ways are measured. "
         "These are figures of this project's connectors and sandboxes, not of SQL Anywhere or FairCom."
     ),
     "ledger": (
@@ -106,6 +108,13 @@ PARTS: dict[str, str] = {
 
 _BOTH = ENGINES
 _ODBC = ("Eaglesoft", "Dentrix")
+_CHECKED = (
+    ("status", "statuses"),
+    ("appointments", "appointments"),
+    ("patients", "patients"),
+    ("documents", "the index of documents"),
+    ("lists", "all lists and of the tables' columns"),
+)
 TABLE: tuple[Line, ...] = (
     Line(
         key="idle.growth_hub", part="idle", ratio=True, engines=_BOTH, unit="×", limit=1.3,
@@ -299,10 +308,7 @@ TABLE: tuple[Line, ...] = (
             key=f"odbc.{stream}_{side}", part="odbc", engines=_ODBC, unit="ms",
             what=f"by ODBC: idle check of {words}, {whose} processor time",
         )
-        for stream, words in (
-            ("status", "statuses"), ("appointments", "appointments"), ("patients", "patients"),
-            ("documents", "the index of documents"), ("lists", "all lists and of the tables' columns"),
-        )
+        for stream, words in _CHECKED
         for side, whose in (("client", "connector's"), ("server", "server's"))
     ),
     *(
@@ -315,14 +321,15 @@ TABLE: tuple[Line, ...] = (
     ),
     *(
         Line(
-            key=f"odbc.ten_{side}", part="odbc", engines=_ODBC, unit="ms",
-            what=f"by ODBC: a check of statuses and one of appointments after 10 changes, {whose} processor time",
+            key=f"odbc.{stream}_ten_{side}", part="odbc", engines=_ODBC, unit=unit,
+            what=f"by ODBC: check of {words} after {changes}, {what}",
         )
-        for side, whose in (("client", "connector's"), ("server", "server's"))
-    ),
-    Line(
-        key="odbc.ten_rows", part="odbc", engines=_ODBC, unit="rows",
-        what="by ODBC: rows that these two checks were given",
+        for stream, words in _CHECKED
+        for changes in ("all operatories were named anew" if stream == "lists" else "10 changes",)
+        for side, unit, what in (
+            ("client", "ms", "connector's processor time"), ("server", "ms", "server's processor time"),
+            ("rows", "rows", "rows that it was given"),
+        )
     ),
     Line(
         key="odbc.notes", part="odbc", engines=_ODBC, unit="notes/s",
