@@ -69,8 +69,9 @@ class DeskContract:
             connector = rig.connect_to(rig.settings(**off), rig.clock)
             assert set(read_on(connector, Stream.PATIENTS, None).latest()) == rig.present(Stream.PATIENTS)
             for kind in connector.manifest.commands:
-                with pytest.raises(Unauthorised, match=self.who):
+                with pytest.raises(Unauthorised, match=self.who) as caught:
                     connector.write(rig.command(kind, MARKER))
+                assert (caught.value.ability, caught.value.until_asked) == (kind, True)
             assert rig.writes_received() == 0
             assert rig.truth(MARKER) == []
             said = [finding for finding in connector.examine() if finding.ability == "add_note"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from chartbridge.store.models import Delivery, Writeback
-from chartbridge.writeback.mend import retry_alike
+from chartbridge.pms.connector import Settings
+from chartbridge.store.connections import save_connection
+from chartbridge.store.models import Delivery, Seen, Writeback, WritebackEvent
+from chartbridge.writeback.giving_back import try_now, try_what_was_refused
+from chartbridge.writeback.mend import free_after_setting, retry_alike
 from tests.connectors.dentrix.practices import dentrix_practice, dentrix_rig
 from tests.connectors.eaglesoft.practices import eaglesoft_practice, eaglesoft_rig
 from tests.connectors.odbc_rig import OdbcRig
@@ -28,6 +32,9 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(1800), pytest.mark.django
 SETTLE_S = 3.0
 LATE_S = 1.0
 A_WHILE = timedelta(minutes=10)
+OFF = {"eaglesoft": {"authorisation": ""}, "dentrix": {"write_licence": "false"}}
+"""Settings with which nothing is written into the PMS."""
+WHO_ACTS = {"eaglesoft": "Patterson", "dentrix": "Henry Schein One|administers"}
 
 
 @pytest.fixture(params=["eaglesoft", "dentrix"])
@@ -132,6 +139,70 @@ def test_a_folder_for_documents_that_takes_nothing_keeps_no_half_one_and_is_trie
             assert verdict.clean({}), verdict
             assert verdict.in_chart == verdict.writes == 8
             told(f"the folder for documents {'read-only' if closed else 'full'} for a while", verdict)
+
+
+@pytest.mark.parametrize("asking", ["retry", "test", "setting"])
+def test_a_write_for_which_the_right_is_missing_waits_until_it_is_asked_for(
+    hub: OdbcHub, asking: str
+) -> None:
+    hub.rig.expire_sign_in()
+    hub.hand_in_notes(3)
+    hub.deliver(15)
+    parked = Writeback.objects.get(delivery=Delivery.PARKED)
+    assert re.search(WHO_ACTS[hub.connection.connector], parked.reason)
+    hub.rig.practice.open_gate()  # so that a try would be taken
+    begun = WritebackEvent.objects.count()
+    for _ in range(36):
+        hub.rig.clock.ahead += A_WHILE
+        assert try_what_was_refused(hub.rig.clock) == 0
+        hub.deliverer.deliver(hub.connection.pk)
+    assert WritebackEvent.objects.count() == begun
+    assert hub.rig.knobs.markers() == {}
+    enter(hub, hub.rig.settings(connection_string=hub.rig.practice.connection_string_over(hub.line.port)))
+    who, clock = "manager@example.com", hub.rig.clock
+    match asking:
+        case "retry":
+            assert retry_alike(hub.connection.practice_id, "unauthorised", who, clock=clock) == 1
+        case "test":
+            assert try_now(hub.connection.pk, who, clock) == 1
+        case _:
+            free_after_setting(hub.connection.pk, who, clock=clock)
+    hub.deliver(30)
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 3
+    hub.connection.refresh_from_db()
+    assert hub.connection.write_hold == ""
+
+
+@pytest.mark.parametrize("refused_by", ["settings", "database"])
+def test_a_note_that_may_not_be_written_keeps_no_paper_from_the_folder(
+    rig: OdbcRig, tmp_path: Path, refused_by: str
+) -> None:
+    folder = tmp_path / "waiting"
+    folder.mkdir()
+    name = rig.connect().manifest.id
+    settings = {"document_program": "", "handoff_folder": str(folder)}
+    settings |= OFF[name] if refused_by == "settings" else {}
+    with odbc_hub(rig, settle_s=SETTLE_S, people=1, **settings) as hub:
+        if refused_by == "database":
+            rig.expire_sign_in()
+        hub.hand_in_notes(2)
+        hub.deliver(5)
+        paper = hub.hand_in_paper()
+        hub.deliver(10)
+        paper.refresh_from_db()
+        assert (paper.delivery, paper.reason_code) == (Delivery.TAKEN, "waiting_for_import")
+        assert pairs(folder)
+        notes = Writeback.objects.filter(command="add_note").order_by("id")
+        assert [note.delivery for note in notes] == [Delivery.PARKED, Delivery.QUEUED]
+        for note in notes:
+            assert re.search(WHO_ACTS[name], note.reason)
+        hub.connection.refresh_from_db()
+        assert hub.connection.write_hold_code == "unauthorised:add_note"
+
+
+def enter(hub: OdbcHub, settings: Settings) -> None:
+    """Save what is entered on the PMS Connection page."""
+    save_connection(hub.connection.practice_id, hub.connection.connector, settings)
 
 
 def pairs(folder: Path) -> set[str]:

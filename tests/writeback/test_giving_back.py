@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chartbridge.pms.commands import Command
+import pytest
+
+from chartbridge.pms.commands import Command, CommandKind
 from chartbridge.pms.errors import Unauthorised
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
+from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.giving_back import FIRST, LONGEST, try_now, try_what_was_refused
 from tests.writeback.conftest import Office
 
@@ -16,6 +19,14 @@ WHY = "The key may not write notes."
 def take_away(office: Office) -> None:
     def refuse(_command: Command) -> None:
         raise Unauthorised(WHY, ability="add_note")
+
+    office.pms.before = refuse
+
+
+def refuse_notes_for_good(office: Office, *, ability: str) -> None:
+    def refuse(command: Command) -> None:
+        if command.kind is CommandKind.ADD_NOTE:
+            raise Unauthorised(WHY, ability=ability, until_asked=True)
 
     office.pms.before = refuse
 
@@ -77,3 +88,53 @@ def test_a_person_who_tries_it_lets_everything_go_on_at_once(office: Office) -> 
     assert try_now(office.connection.pk, "mary@example.com", office.clock) == 1
     office.settle()
     assert Writeback.objects.filter(seen=Seen.SEEN).count() == 3
+
+
+@pytest.mark.parametrize("ability", ["add_note", "all"])
+def test_a_refusal_that_is_final_until_asked_is_not_tried_by_itself(office: Office, ability: str) -> None:
+    for _ in range(3):
+        office.enqueue()
+    refuse_notes_for_good(office, ability=ability)
+    office.settle()
+    give_back(office)
+    for _ in range(12 * 60):
+        office.clock.advance(60)
+        assert try_what_was_refused(office.clock) == 0
+    assert Writeback.objects.filter(delivery=Delivery.PARKED, reason=WHY).count() == 1
+    assert try_now(office.connection.pk, "mary@example.com", office.clock) == 1
+    office.settle()
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 3
+    office.check()
+
+
+def test_what_was_refused_for_another_reason_afterwards_is_tried_by_itself_again(office: Office) -> None:
+    office.enqueue()
+    refuse_notes_for_good(office, ability="add_note")
+    office.settle()
+    take_away(office)
+    assert try_now(office.connection.pk, "mary@example.com", office.clock) == 1
+    office.settle()
+    give_back(office)
+    office.clock.advance(2 * FIRST.total_seconds())
+    assert try_what_was_refused(office.clock) == 1
+    office.settle()
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 1
+
+
+def test_a_kind_that_waits_to_be_asked_for_keeps_no_other_from_being_tried(office: Office) -> None:
+    def refuse(command: Command) -> None:
+        raise Unauthorised(WHY, ability=command.kind, until_asked=command.kind is CommandKind.ADD_NOTE)
+
+    office.appointment("7")
+    office.enqueue()
+    enqueue_status_move(office.connection.pk, "7", "22", "21", "mary@example.com", clock=office.clock)
+    office.pms.before = refuse
+    office.settle()
+    assert Writeback.objects.filter(delivery=Delivery.PARKED, reason_code="unauthorised").count() == 2
+    give_back(office)
+    office.clock.advance(FIRST.total_seconds())
+    assert try_what_was_refused(office.clock) == 1
+    office.settle()
+    assert Writeback.objects.get(seen=Seen.SEEN).command == CommandKind.SET_APPOINTMENT_STATUS
+    assert Writeback.objects.get(delivery=Delivery.PARKED).command == CommandKind.ADD_NOTE
+    office.check()

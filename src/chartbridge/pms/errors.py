@@ -35,11 +35,14 @@ class Misconfigured(PmsError):
 
 
 class Unauthorised(PmsError):
-    """The PMS or its vendor does not let us. `ability` names what is paused: a stream, a command, or `all`."""
+    """The PMS or its vendor does not let us. `ability` names what is paused: a stream, a command, or `all`.
 
-    def __init__(self, safe_message: str, *, ability: str = "all") -> None:
+    `until_asked`: a write is sent again only once a person or a saved setting asks for it; else now and then by itself.
+    """
+
+    def __init__(self, safe_message: str, *, ability: str = "all", until_asked: bool = False) -> None:
         super().__init__(safe_message)
-        self.ability = ability
+        self.ability, self.until_asked = ability, until_asked
 
 
 class Unavailable(PmsError):

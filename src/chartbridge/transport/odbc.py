@@ -338,7 +338,8 @@ def _no_column(_name: str, _setting: str) -> PmsError:
 
 def _no_right(name: str, _setting: str) -> PmsError:
     return Unauthorised(
-        f"{name} does not let this database user do that. Whoever administers it must allow it."
+        f"{name} does not let this database user do that. Whoever administers it must allow it.",
+        until_asked=True,
     )
 
 

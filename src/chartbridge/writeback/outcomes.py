@@ -41,6 +41,8 @@ what happens to be on its way; what was sent when a batch was cut off goes alone
 MOST_LOST = 8
 """So often a write may be broken off and be absent, while as many others go through, until it is set aside."""
 IMPORTED = "imported"
+UNTIL_ASKED = "until_asked"
+"""Stands in the detail of a parking: the write is not tried again by itself."""
 LOOK_FOR_IMPORT = timedelta(minutes=2)
 _MAYBE_TAKEN = {
     "internal",
@@ -262,7 +264,8 @@ def _unauthorised(row: Row, _desk: Desk, error: BaseException, _now: datetime) -
     assert isinstance(error, Unauthorised)
     ability = EVERYTHING if error.ability == EVERYTHING else row.command
     hold = Hold(code=f"unauthorised:{ability}", sentence=error.safe_message)
-    return Outcome(changes=(_parked(row, "unauthorised", error.safe_message),), hold=hold)
+    detail: dict[str, object] | None = {UNTIL_ASKED: True} if error.until_asked else None
+    return Outcome(changes=(_parked(row, "unauthorised", error.safe_message, detail),), hold=hold)
 
 
 def _conflict(row: Row, desk: Desk, error: BaseException, _now: datetime) -> Outcome:

@@ -32,7 +32,7 @@ from chartbridge.pms.commands import (
     Sought,
 )
 from chartbridge.pms.connector import Finding
-from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Unreadable
+from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Unreadable
 from chartbridge.pms.manifest import Manifest
 from chartbridge.pms.reading import Page, PmsIdentity, Stream
 
@@ -168,15 +168,11 @@ class OdbcConnector:
             raise
 
     def write(self, command: Command) -> Receipt:
-        parts = self._open()
-        match command:
-            case AddNote():
-                return parts.writer.add_note(command)
-            case AddDocument():
-                return parts.papers.add(command)
-            case SetAppointmentStatus():
-                return parts.writer.set_status(command)
-        raise Unreadable(f"{parts.database.name} can't do this.", evidence="command")
+        try:
+            return _written(self._open(), command)
+        except Unauthorised as error:
+            error.ability = command.kind  # others may still go: documents into the folder
+            raise
 
     def landed(self, command: Command) -> Receipt | None:
         parts = self._open()
@@ -212,3 +208,14 @@ class OdbcConnector:
             if self._parts is None:
                 self._parts = self._make()
             return self._parts
+
+
+def _written(parts: Parts, command: Command) -> Receipt:
+    match command:
+        case AddNote():
+            return parts.writer.add_note(command)
+        case AddDocument():
+            return parts.papers.add(command)
+        case SetAppointmentStatus():
+            return parts.writer.set_status(command)
+    raise Unreadable(f"{parts.database.name} can't do this.", evidence="command")

@@ -106,7 +106,7 @@ class Database:
     def writing(self) -> Iterator[Transaction]:
         """A transaction. Raises `Unauthorised` where the practice has not allowed it, before anything is sent."""
         if not self.may_write:
-            raise Unauthorised(self.vendor.off, ability="all")
+            raise Unauthorised(self.vendor.off, until_asked=True)
         with self._open().transaction() as step:
             yield step
 

@@ -105,7 +105,7 @@ class Papers:
         if not self._settings.document_program:
             return False
         if not self._database.may_write and not self._settings.handoff_folder:
-            raise Unauthorised(self._database.vendor.off, ability=CommandKind.ADD_DOCUMENT)
+            raise Unauthorised(self._database.vendor.off, ability=CommandKind.ADD_DOCUMENT, until_asked=True)
         return self._database.may_write
 
     def _imported(self, command: AddDocument) -> Receipt:

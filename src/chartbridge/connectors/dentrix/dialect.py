@@ -39,7 +39,7 @@ def judge(state: str, text: str) -> PmsError | None:  # noqa: ARG001  a driver's
         return Unauthorised(
             f"{NAME}'s database does not let this connection do that. Ask Henry Schein One whether this practice's "
             "program is registered for it.",
-            ability="all",
+            until_asked=True,
         )
     return None
 

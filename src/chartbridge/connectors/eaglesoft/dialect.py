@@ -29,7 +29,7 @@ def judge(state: str, text: str) -> PmsError | None:
         return Unauthorised(
             f"{NAME}'s database does not let this connection write. Patterson must authorise it for this practice; "
             "then enter the authorisation on the PMS Connection page.",
-            ability="all",
+            until_asked=True,
         )
     if _LOCKED.search(text):
         return Unavailable(
