@@ -38,7 +38,7 @@ from chartbridge.store.models import (
     MirrorPatient,
     StreamState,
 )
-from chartbridge.sync import brake, reading
+from chartbridge.sync import brake, reading, sweeping
 from chartbridge.sync.buttons import full_sync, resume_after_brake
 from chartbridge.sync.checks import Checker
 from chartbridge.sync.turns import Turn
@@ -315,6 +315,7 @@ def test_chance_finds_no_way_to_lose_or_invent_anything(db: None, monkeypatch: p
 
 def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brake, "too_many", lambda _going, _living: False)
+    monkeypatch.setattr(sweeping, "_suddenly_empty", lambda _stream, _going, _living: False)
 
 
 def _loses_a_row_of_each_page(monkeypatch: pytest.MonkeyPatch) -> None:
