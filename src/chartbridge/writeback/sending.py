@@ -124,13 +124,23 @@ class Flight:
     def _go_on(self) -> None:
         waiting = [lane for lane in self._lanes if lane]
         if waiting and not self.wall and self._may_send():
-            self._running = [self._pool.submit(self._fly, lane) for lane in waiting]
+            first, answered = waiting[0], threading.Event()
+            self._running = [self._pool.submit(self._fly, lane, answered, lane is first) for lane in waiting]
             return
         for lane in waiting:
             while lane:
                 self._answers.append((lane.popleft()[0], NOT_SENT, self._now()))
 
-    def _fly(self, lane: deque[Job]) -> None:
+    def _fly(self, lane: deque[Job], answered: threading.Event, leads: bool) -> None:
+        """Send a lane. The others begin when the leading one has its first answer: a PMS that is away is asked once."""
+        if not leads:
+            answered.wait()
+        try:
+            self._send(lane, answered)
+        finally:
+            answered.set()
+
+    def _send(self, lane: deque[Job], answered: threading.Event) -> None:
         asked = True
         while lane and not self.wall and not self._ended:
             row, command = lane[0]
@@ -145,6 +155,7 @@ class Flight:
                 self._blocked.add(row.patient_key)
             lane.popleft()
             self._answers.append((row, answer, self._now()))
+            answered.set()
 
 
 def _in_lanes(jobs: Sequence[Job], most: int) -> list[deque[Job]]:
