@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -18,21 +18,10 @@ from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Activity, MirrorPatient, Writeback, WritebackEvent
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
-from tests.cli.places import OnThis, set_up_on
+from tests.cli.places import OnThis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UNKNOWN = "999999"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(patients=20, zone="America/New_York") as practice:
-        yield practice
-
-
-@pytest.fixture
-def ready(sandbox: Sandbox) -> Ready:
-    return set_up_on(sandbox)
 
 
 @pytest.fixture

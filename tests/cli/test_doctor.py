@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,20 +12,8 @@ from chartbridge.demo.practice import Ready
 from chartbridge.doctor import examine
 from chartbridge.sandbox.open_dental import Sandbox
 from chartbridge.store.models import Connection, StreamState
-from tests.cli.places import set_up_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(patients=20, zone="America/New_York") as practice:
-        yield practice
-
-
-@pytest.fixture
-def ready(sandbox: Sandbox) -> Ready:
-    return set_up_on(sandbox)
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:

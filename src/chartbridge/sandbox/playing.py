@@ -17,7 +17,7 @@ class Playing(ABC):
     """A day's doings. What is told has no names in it, only numbers."""
 
     def __init__(self, *, seed: int = 7, tell: Tell | None = None) -> None:
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)  # noqa: S311 - a made-up day needs no secrecy
         self._tell = tell or (lambda _line: None)
         self._over = threading.Event()
         self._thread: threading.Thread | None = None

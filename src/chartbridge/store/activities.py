@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.db.models.functions import Length
 
 from chartbridge.store import deliveries, ledger
 from chartbridge.store.models import Activity, ActivityFile, Delivery, Writeback
@@ -145,3 +146,17 @@ def _file_row(activity: Activity, file: KeptFile) -> ActivityFile:
         sha256=hashlib.sha256(file.content).hexdigest(),
         content=file.content,
     )
+
+
+def content_of(activity_id: int) -> tuple[bytes, str]:
+    """Return the bytes and the media type of a document activity. Raises `ActivityFile.DoesNotExist`."""
+    content, media_type = ActivityFile.objects.values_list("content", "media_type").get(
+        activity_id=activity_id
+    )
+    return bytes(content), media_type
+
+
+def file_sizes(activity_ids: Sequence[int]) -> dict[int, int]:
+    """Return the size in bytes of these activities' files."""
+    rows = ActivityFile.objects.filter(activity_id__in=activity_ids).annotate(size=Length("content"))
+    return dict(rows.values_list("activity_id", "size"))

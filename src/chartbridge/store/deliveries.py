@@ -17,14 +17,11 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Length
 
-from chartbridge.domain.people import PatientStatus
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import ledger, outbox
 from chartbridge.store.board import STATUS_MOVE
 from chartbridge.store.models import (
-    ActivityFile,
     Delivery,
     MirrorPatient,
     Seen,
@@ -281,35 +278,6 @@ def tries(connection_id: int, ids: Sequence[int]) -> dict[int, Tries]:
     return {
         pk: replace(held, others=taken.filter(taken_at__gt=held.since).count()) if held.since else held
         for pk, held in found.items()
-    }
-
-
-def content_of(activity_id: int) -> tuple[bytes, str]:
-    """Return the bytes and the media type of a document activity. Raises `ActivityFile.DoesNotExist`."""
-    content, media_type = ActivityFile.objects.values_list("content", "media_type").get(
-        activity_id=activity_id
-    )
-    return bytes(content), media_type
-
-
-def file_sizes(activity_ids: Sequence[int]) -> dict[int, int]:
-    """Return the size in bytes of these activities' files."""
-    rows = ActivityFile.objects.filter(activity_id__in=activity_ids).annotate(size=Length("content"))
-    return dict(rows.values_list("activity_id", "size"))
-
-
-def patients_changed(connection_id: int, keys: Sequence[str]) -> dict[str, datetime]:
-    """Return, of these patients, those whose number has come to stand for somebody else, and since when."""
-    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
-    return {key: at for key, at in rows.exclude(other_since=None).values_list("key", "other_since") if at}
-
-
-def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
-    """Return, of these patients, those whom the mirror knows: True here, False deleted in the PMS."""
-    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
-    return {
-        key: gone is None and status != PatientStatus.DELETED
-        for key, gone, status in rows.values_list("key", "gone_at", "status")
     }
 
 

@@ -5,12 +5,13 @@ Must not be in it: writing to the mirror (that is `store.mirror_pages`, of which
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
 
 from django.db import connection as database
 from django.db.models import Q, QuerySet
 
+from chartbridge.domain.people import PatientStatus
 from chartbridge.store.mirror_pages import apply_page
 from chartbridge.store.mirror_rows import digits_of, searchable
 from chartbridge.store.models import (
@@ -34,6 +35,8 @@ __all__ = [
     "patient",
     "patients",
     "patients_by_phone",
+    "patients_changed",
+    "patients_known",
     "search_patients",
     "sightings_of",
 ]
@@ -163,3 +166,18 @@ def _begins(word: str) -> Q:
     if database.vendor == "sqlite":  # its LIKE can't use the index; a range in binary order can
         return Q(search__gte=word, search__lt=word + _LAST)
     return Q(search__startswith=word)
+
+
+def patients_changed(connection_id: int, keys: Sequence[str]) -> dict[str, datetime]:
+    """Return, of these patients, those whose number has come to stand for somebody else, and since when."""
+    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
+    return {key: at for key, at in rows.exclude(other_since=None).values_list("key", "other_since") if at}
+
+
+def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
+    """Return, of these patients, those whom the mirror knows: True here, False deleted in the PMS."""
+    rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
+    return {
+        key: gone is None and status != PatientStatus.DELETED
+        for key, gone, status in rows.values_list("key", "gone_at", "status")
+    }

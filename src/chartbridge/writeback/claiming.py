@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import deliveries
+from chartbridge.store import deliveries, mirror
 from chartbridge.store.deliveries import Moving, Row
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery
@@ -90,8 +90,8 @@ def _sent_with(row: Row, desk: Desk) -> dict[str, object]:
 
 def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
     keys = [row.patient_key for row in rows]
-    known = deliveries.patients_known(desk.connection_id, keys)
-    other = deliveries.patients_changed(desk.connection_id, keys)
+    known = mirror.patients_known(desk.connection_id, keys)
+    other = mirror.patients_changed(desk.connection_id, keys)
     return [
         judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now) for row in rows
     ]

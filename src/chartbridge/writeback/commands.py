@@ -16,7 +16,8 @@ from chartbridge.pms.commands import (
     MarkInsuranceVerified,
     SetAppointmentStatus,
 )
-from chartbridge.store.deliveries import Row, content_of
+from chartbridge.store.activities import content_of
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk
 
 

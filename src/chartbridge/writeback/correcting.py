@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.marker import new_marker
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import bad_days, deliveries, ledger
+from chartbridge.store import bad_days, deliveries, ledger, mirror
 from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.models import FindingKind, ReconciliationFinding, Writeback
@@ -49,7 +49,7 @@ def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> 
     """Make the corrections that are not there yet; inside `ledger.turn`. Returns them."""
     there = bad_days.corrections_of([each.row.id for each in those])
     fresh = [each for each in those if (each.row.id, each.record) not in there]
-    known = deliveries.patients_known(desk.connection_id, [each.patient_key for each in fresh])
+    known = mirror.patients_known(desk.connection_id, [each.patient_key for each in fresh])
     made: list[tuple[Writeback, str]] = []
     for each in fresh:
         made.append(_correction(desk, each, known.get(each.patient_key), now))

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import deliveries, ledger, mirror
+from chartbridge.store.activities import file_sizes
 from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, connection_for_writing, read_desk
 from chartbridge.store.mirror import appointment
@@ -58,8 +59,8 @@ def enqueue_many(activities: Sequence[Activity], who: str) -> list[list[Writebac
 def given_of(activities: Sequence[Activity], desk: Desk | None) -> dict[int, Given]:
     """Return what is known of activities beside themselves, in two queries."""
     keys = [activity.patient_key for activity in activities]
-    known = deliveries.patients_known(desk.connection_id, keys) if desk else {}
-    sizes = deliveries.file_sizes([activity.pk for activity in activities])
+    known = mirror.patients_known(desk.connection_id, keys) if desk else {}
+    sizes = file_sizes([activity.pk for activity in activities])
     return {
         activity.pk: Given(patient=known.get(activity.patient_key), size=sizes.get(activity.pk))
         for activity in activities

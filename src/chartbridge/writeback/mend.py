@@ -12,7 +12,7 @@ from datetime import datetime
 from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import Repeat
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import deliveries, ledger, mirror
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
 from chartbridge.store.desk import Desk, clear_write_hold, connection_for_writing, read_desk
 from chartbridge.store.models import Activity, Connection, Delivery, Seen, Writeback
@@ -286,8 +286,8 @@ def _free_all(practice_id: int, rows: Sequence[Row], who: str, now: datetime) ->
 
 def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     keys = [row.patient_key for row in rows]
-    known = deliveries.patients_known(desk.connection_id, keys)
-    other = deliveries.patients_changed(desk.connection_id, keys)
+    known = mirror.patients_known(desk.connection_id, keys)
+    other = mirror.patients_changed(desk.connection_id, keys)
     changes: list[Change] = []
     superseded = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
     for row in rows:
