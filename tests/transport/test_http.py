@@ -180,6 +180,15 @@ def test_html_is_unreadable_and_none_of_it_is_repeated(server: Callable[[Serve],
     assert "Xyzzyowski" not in repr(answer) + str(error.value)
 
 
+def test_an_answer_without_end_of_brackets_is_unreadable(server: Callable[[Serve], Server]) -> None:
+    def deep(line: socket.socket) -> None:
+        _request(line)
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n" + b"[" * 500_000)
+
+    with pytest.raises(Unreadable):
+        _http(server(deep).port).read("GET", "x").json()
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)]
 )

@@ -109,8 +109,11 @@ def test_an_answer_that_is_too_large_is_not_taken(
         _request(line)
         line.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body)
 
+    http = _http(server(large).port)
     with pytest.raises(Unreadable):
-        _http(server(large).port).read("GET", "x")
+        http.read("GET", "x")
+    with pytest.raises(Uncertain):
+        http.write("POST", "x", {})
 
 
 def test_an_answer_in_pieces_is_put_together_and_its_line_kept(server: Starts) -> None:
@@ -144,8 +147,10 @@ def test_a_packed_answer_is_unpacked_and_a_spoilt_one_is_no_answer(
     if not spoilt:
         assert http.read("GET", "x").json() == []
         return
-    with pytest.raises(Unreadable if spoilt == "bomb" else Uncertain):
+    with pytest.raises(Uncertain):
         http.write("POST", "x", {})
+    with pytest.raises(Unreadable if spoilt == "bomb" else Unavailable):
+        http.read("GET", "x")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Answer:
         """Return the parsed body. Raises `Unreadable` (never with a piece of the body)."""
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no type").split(";")[0]
             raise Unreadable(
                 "The answer could not be read. Something other than the program may be answering at this address.",
@@ -121,7 +121,8 @@ class Http:
     def write(self, method: str, path: str, body: object) -> Answer:
         """Send something that changes the other side, once.
 
-        Raises `Unavailable` only if no byte of the request went out, else `Uncertain`.
+        Raises `Unavailable` only if no byte of the request went out, else `Uncertain`: also for an answer that is
+        too large to be taken.
         """
         return self._send(method, path, None, json.dumps(body).encode(), writes=True)
 
@@ -154,6 +155,8 @@ class Http:
             limits = Limits(silence_s=self._silence_s, whole_s=self._whole_s)
             _ask(line, method, address, body, {**self._headers, **(headers or {})}, limits)
             answer, whole = _answer(answer_of(line, limits))
+        except _TooLarge:
+            raise self._too_large(writes=writes) from None
         except TimeoutError:
             cut(line)
             raise self._lost(f"{self._name} did not answer in time.", writes=writes) from None
@@ -177,6 +180,15 @@ class Http:
         if writes:
             return Uncertain(f"The line to {self._name} broke before it could answer. It will be looked up.")
         return Unavailable(sentence)
+
+    def _too_large(self, *, writes: bool) -> PmsError:
+        if writes:
+            return Uncertain(f"{self._name} gave an answer that can't be read. It will be looked up.")
+        return Unreadable("The answer is larger than any it could have been.", evidence="answer too large")
+
+
+class _TooLarge(Exception):
+    """An answer is larger than `MAX_ANSWER`, packed or not."""
 
 
 def _ask(
@@ -227,10 +239,10 @@ def _answer(response: WholeAnswer) -> tuple[Answer, bool]:
 
 def _body(response: WholeAnswer) -> bytes:
     if response.length is not None and response.length > MAX_ANSWER:
-        raise _too_large()
+        raise _TooLarge
     content = response.read() if response.length is not None else response.read(MAX_ANSWER + 1)
     if len(content) > MAX_ANSWER:
-        raise _too_large()
+        raise _TooLarge
     return content
 
 
@@ -238,11 +250,7 @@ def _unpacked(content: bytes) -> bytes:
     unpacking = zlib.decompressobj(_GZIP)
     plain = unpacking.decompress(content, MAX_ANSWER + 1)
     if len(plain) > MAX_ANSWER:
-        raise _too_large()
+        raise _TooLarge
     if content and not unpacking.eof:
         raise zlib.error
     return plain
-
-
-def _too_large() -> Unreadable:
-    return Unreadable("The answer is larger than any it could have been.", evidence="answer too large")

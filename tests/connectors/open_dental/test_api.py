@@ -19,6 +19,7 @@ from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unavail
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
 from chartbridge.testing.steps import read_on
+from chartbridge.transport import http
 from tests.connectors.open_dental.rig import OpenDentalRig
 
 MARKER = "CB-7K2QM9XD"
@@ -207,6 +208,20 @@ def test_a_failure_of_the_server_is_uncertain_and_html_is_unreadable(rig: OpenDe
     rig.knobs.answer_error(200, html=True)
     with pytest.raises(Unreadable):
         connector.read(Stream.PATIENTS, None)
+
+
+@pytest.mark.parametrize("body", ["x" * 100_001, "[" * 100_000], ids=["too large", "too deep"])
+def test_a_write_whose_answer_can_t_be_taken_is_looked_up(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(http, "MAX_ANSWER", 100_000)
+    connector, command = rig.connect(), rig.command(CommandKind.ADD_NOTE, MARKER)
+    connector.identify()
+    rig.knobs.answer_error(201, after=True, reads=False, text=body)
+    with pytest.raises(Uncertain):
+        connector.write(command)
+    assert len(rig.truth(MARKER)) == 1
+    assert connector.landed(command) is not None
 
 
 @pytest.mark.parametrize(

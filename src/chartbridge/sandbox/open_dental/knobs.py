@@ -69,15 +69,15 @@ class Knobs(FrontDesk):
 
     def answer_error(
         self, status: int = 500, html: bool = False, times: int | None = 1, on: str = "",
-        after: bool = False, reads: bool = True,
+        after: bool = False, reads: bool = True, text: str = "",
     ) -> None:  # fmt: skip
-        """Answer something else than the API would: a status with text, or a page of HTML."""
-        text = "<html><body><h1>Service Unavailable</h1></body></html>" if html else "An error has occurred."
+        """Answer something else than the API would: a status with a text, or with a page of HTML."""
+        page = "<html><body><h1>Service Unavailable</h1></body></html>" if html else "An error has occurred."
         self._arm(
             Fault(
                 where=Where.AFTER if after else Where.BEFORE,
                 status=status,
-                text=text,
+                text=text or page,
                 content_type="text/html" if html else "text/plain",
                 times=times,
                 on=on,
