@@ -203,11 +203,14 @@ def secure(server: Starts, certificate: tuple[Path, Path]) -> Server:
     def encrypted(line: socket.socket) -> None:
         try:
             with context.wrap_socket(line, server_side=True) as inner:
-                _many(inner)
+                while got := _request(inner):
+                    made.requests.append(got)
+                    inner.sendall(OK)
         except OSError:
             return
 
-    return server(encrypted)
+    made = server(encrypted)
+    return made
 
 
 def _secure(address: str) -> Http:
@@ -251,6 +254,7 @@ def test_out_of_the_house_it_goes_by_the_proxy_that_the_machine_names(
     http.close()
     assert asked[0].startswith(b"CONNECT pms.example:443 HTTP/1.")
     assert b"Proxy-Authorization: Basic b2ZmaWNlOnBAc3M=\r\n" in asked[0]
+    assert b"\r\nHost: pms.example\r\n" in secure.requests[0]
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert _secure(f"https://127.0.0.1:{secure.port}/").write("POST", "x", {}).status == 200
     assert len(asked) == 1
@@ -264,6 +268,45 @@ def test_a_proxy_that_refuses_is_provably_no_sending(server: Starts, monkeypatch
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server(refuses).port}")
     with pytest.raises(Unavailable, match="can't be reached"):
         _secure("https://pms.example/api/").write("POST", "x", {})
+
+
+def _trickles(line: socket.socket, before: bytes, piece: bytes) -> None:
+    """Say something now and then, for as long as somebody listens."""
+    with suppress(OSError):
+        line.recv(65536)
+        line.sendall(before)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            line.sendall(piece)
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("before", "piece"),
+    [(b"", b"x"), (b"HTTP/1.1 200 OK\r\n", b"x"), (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n")],
+    ids=["status", "head", "many heads"],
+)
+def test_a_proxy_that_never_comes_to_an_end_is_given_up(
+    server: Starts, monkeypatch: pytest.MonkeyPatch, before: bytes, piece: bytes
+) -> None:
+    monkeypatch.setenv(
+        "HTTPS_PROXY", f"http://127.0.0.1:{server(lambda line: _trickles(line, before, piece)).port}"
+    )
+    _is_given_up("https://pms.example/api/")
+
+
+def test_a_handshake_that_never_comes_to_an_end_is_given_up(server: Starts) -> None:
+    """A record of the server's is announced with 16 KB, of which a byte comes now and then."""
+    host = server(lambda line: _trickles(line, b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x03"))
+    _is_given_up(f"https://127.0.0.1:{host.port}/")
+
+
+def _is_given_up(address: str) -> None:
+    there = Lines(urlsplit(address), connect_s=0.2, answer_s=0.1, most=1, verify=True)
+    began = time.monotonic()
+    with pytest.raises(NoLine):
+        there.borrow()
+    assert time.monotonic() - began < 3.0
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:

@@ -73,6 +73,14 @@ class WholeAnswer(HTTPResponse):
 
 def answer_of(line: HTTPConnection, limits: Limits) -> WholeAnswer:
     """Read the head of the answer to what was sent on a line."""
+    answer_within(line, limits)
+    got = line.getresponse()
+    assert isinstance(got, WholeAnswer)
+    return got
+
+
+def answer_within(line: HTTPConnection, limits: Limits) -> None:
+    """Have whatever the library reads on a line next end in time: a proxy's word while the line is opened, too."""
 
     def answer(
         sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
@@ -80,9 +88,6 @@ def answer_of(line: HTTPConnection, limits: Limits) -> WholeAnswer:
         return WholeAnswer(sock, debuglevel, method, url, limits=limits)
 
     line.response_class = answer  # type: ignore[assignment]
-    got = line.getresponse()
-    assert isinstance(got, WholeAnswer)
-    return got
 
 
 class _Limited(io.RawIOBase):

@@ -23,7 +23,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
+from chartbridge.transport.answers import Limits, answer_within
+
 IDLE_LINE_S = 3.0  # a server that closes idle lines does so later than this: the keep-alive race stays rare
+OPENING = 3  # steps of opening one: to reach it, the proxy's word, the handshake
 _SEND_BUFFER = 128 * 1024  # bytes that the kernel holds: few, so little is still to go out when a wait begins
 _AT_ONCE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
@@ -42,7 +45,8 @@ class Lines:
     def __init__(
         self, there: SplitResult, *, connect_s: float, answer_s: float, most: int, verify: bool
     ) -> None:
-        """`there` is the server's web address; `answer_s` the longest wait for one of the lines."""
+        """`there` is the server's web address; `connect_s` the longest silence while a line is opened, which takes no
+        more than `OPENING` times that as a whole; `answer_s` the longest wait for one of the lines."""
         self._there, self._secure = there, there.scheme == "https"
         self._connect_s, self._answer_s, self._verify = connect_s, answer_s, verify
         self._most, self._out = most, 0
@@ -98,10 +102,15 @@ class Lines:
         return None
 
     def _opened(self) -> HTTPConnection:
+        limits = Limits(silence_s=self._connect_s, whole_s=OPENING * self._connect_s)
         line = self._line()
         line.auto_open = 0  # never anew by itself: the request may have gone out on the line before
+        answer_within(line, limits)
         try:
             line.connect()
+            if self._secure:
+                limits.hold(line.sock)
+                line.sock = self._trust.wrap_socket(line.sock, server_hostname=self._there.hostname)
         except (OSError, HTTPException, UnicodeError):
             line.close()
             raise NoLine(reached=False) from None
@@ -112,12 +121,14 @@ class Lines:
         host = self._there.hostname or ""
         if not self._secure:
             return HTTPConnection(host, self._there.port or 80, timeout=self._connect_s)
-        port, trust = self._there.port or 443, self._trust
+        port = self._there.port or 443
         proxy = _proxy(host, port)
         if proxy is None:
-            return HTTPSConnection(host, port, timeout=self._connect_s, context=trust)
-        line = HTTPSConnection(proxy.hostname or "", proxy.port or 80, timeout=self._connect_s, context=trust)
-        line.set_tunnel(host, port, _sign_in(proxy))
+            line = HTTPConnection(host, port, timeout=self._connect_s)
+        else:
+            line = HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=self._connect_s)
+            line.set_tunnel(host, port, _sign_in(proxy))
+        line.default_port = HTTPSConnection.default_port  # or it is named to the server
         return line
 
     @cached_property
