@@ -14,11 +14,12 @@ from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from chartbridge.domain.clock import SystemClock
-from chartbridge.store import ledger, ledger_export, reconciliations, tending
+from chartbridge.store import ledger_checks, ledger_export, reconciliations, tending
 from chartbridge.store.live_connectors import live
 from chartbridge.store.models import FindingKind, Practice
 from chartbridge.writeback import reconcile
 
+WHO = "command line"
 _WORDS = {
     FindingKind.MISSING: "missing in the PMS",
     FindingKind.TWICE: "there more than once",
@@ -31,11 +32,11 @@ _WORDS = {
 
 
 def verify(practice_ids: Sequence[int], *, kept_hash: str = "") -> int:
-    """Look through the ledgers and print what is wrong. Returns 1 if something is, otherwise 0."""
+    """Look through the ledgers, keep and print what is wrong. Returns 1 if something is, otherwise 0."""
     names = tending.practices()
     wrong = 0
     for practice_id in practice_ids:
-        report = ledger.verify(practice_id, kept_hash=kept_hash)
+        report = ledger_checks.verify(practice_id, WHO, SystemClock().now(), kept_hash=kept_hash)
         print(
             f"Practice {practice_id}, {names[practice_id]}: {report.entries} entries, last hash {report.last_hash}"
         )
@@ -45,6 +46,10 @@ def verify(practice_ids: Sequence[int], *, kept_hash: str = "") -> int:
             print(f"  ✗ Writeback {number} does not stand where its last entry says.")
         for number in report.rewritten:
             print(f"  ✗ Writeback {number} holds another text, patient or record than was written.")
+        for number in report.gone:
+            print(
+                f"  ✗ Writeback {number} is gone: the ledger holds its moves, and there is no such writeback."
+            )
         if report.whole:
             print("  ✓ Nothing was changed, removed, put in or reordered.")
         wrong += not report.whole
@@ -69,7 +74,7 @@ def reconcile_day(practice_ids: Sequence[int], day: date | None) -> int:
         practice = Practice.objects.get(pk=practice_id)
         wanted = day or datetime.now(UTC).astimezone(ZoneInfo(practice.time_zone)).date()
         try:
-            run = reconcile.whole_day(practice_id, wanted, live(), clock, who="command line")
+            run = reconcile.whole_day(practice_id, wanted, live(), clock, who=WHO)
         except reconcile.CannotReconcile as error:
             print(f"Practice {practice_id}, {practice.name}: {error}")
             wrong += 1

@@ -20,7 +20,7 @@ from chartbridge.store import ledger
 from chartbridge.store.database import writing
 from chartbridge.store.ledger_export import harmless
 from chartbridge.store.live_connectors import live
-from chartbridge.store.models import Activity, MirrorPatient, Writeback, WritebackEvent
+from chartbridge.store.models import Activity, LedgerCheck, MirrorPatient, Writeback, WritebackEvent
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
 from tests.cli.places import set_up_on
@@ -71,6 +71,19 @@ def test_a_whole_ledger_is_said_to_be_whole_and_a_changed_one_is_not(
     WritebackEvent.objects.filter(pk=second.pk).update(who="somebody else")
     assert proving.verify([ready.practice_id]) == 1
     assert f"Entry {second.pk} was changed" in capsys.readouterr().out
+
+
+def test_what_is_cut_off_after_a_good_look_shows_in_the_next_one(
+    ready: Ready, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proving.verify([ready.practice_id]) == 0
+    assert LedgerCheck.objects.get().who == "command line"
+    last = Writeback.objects.latest("pk")
+    WritebackEvent.objects.filter(writeback=last).delete()
+    last.delete()
+    for _ in range(2):  # a look that found it broken is not what the next one compares with
+        assert proving.verify([ready.practice_id]) == 1
+        assert "the ledger ends at entry" in capsys.readouterr().out
 
 
 def test_an_export_holds_every_entry_and_no_formula(

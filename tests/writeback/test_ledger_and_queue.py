@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import JSONField, Value
 from django.test.utils import CaptureQueriesContext
 
 from chartbridge.domain.activities import ActivityKind
@@ -83,6 +84,28 @@ def test_a_status_move_that_was_altered_in_the_store_since_is_named(office: Offi
     office.settle()
     assert ledger.verify(office.practice.pk).whole
     Writeback.objects.update(payload={**row.payload, "status_key": "25"})
+    assert ledger.verify(office.practice.pk).rewritten == (row.pk,)
+
+
+def test_a_writeback_that_was_taken_out_of_the_store_is_named(office: Office) -> None:
+    row = office.enqueue()[0]
+    office.enqueue(patient="3")
+    office.settle()
+    with transaction.atomic():
+        with connection.cursor() as cursor:  # past the ORM, which would not
+            cursor.execute("DELETE FROM store_writeback WHERE id = %s", [row.pk])
+        report = ledger.verify(office.practice.pk)
+        transaction.set_rollback(True)
+    assert (report.gone, report.whole) == ((row.pk,), False)
+    assert (report.breaks, report.astray, report.rewritten) == ((), (), ())
+    assert ledger.verify(office.practice.pk).whole
+
+
+@pytest.mark.parametrize("payload", [[], "status_key", None, 7])
+def test_a_payload_that_is_no_payload_any_more_is_named(office: Office, payload: object) -> None:
+    row = office.enqueue()[0]
+    office.settle()
+    Writeback.objects.update(payload=Value(payload, JSONField()))
     assert ledger.verify(office.practice.pk).rewritten == (row.pk,)
 
 

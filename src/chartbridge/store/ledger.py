@@ -44,6 +44,10 @@ _LAST = (
     "SELECT writeback_id, id, practice_id, delivery, seen, detail FROM store_writebackevent"
     " WHERE writeback_id IN ({})"
 )
+_GONE = (
+    "SELECT DISTINCT e.writeback_id FROM store_writebackevent e WHERE e.practice_id = %s AND NOT EXISTS"
+    " (SELECT 1 FROM store_writeback w WHERE w.id = e.writeback_id) ORDER BY 1 LIMIT %s"
+)
 _BOTH = (
     "SELECT w.delivery, w.seen, w.command, w.patient_key, w.text, w.marker, w.payload, w.record,"
     " e.delivery, e.seen, e.detail FROM store_writeback w LEFT JOIN store_writebackevent e ON"
@@ -104,7 +108,8 @@ class LedgerReport:
 
     `breaks` are at most `MOST_BREAKS`, oldest first; those after the first may only follow from it. `astray` are
     writebacks whose row doesn't stand where their last entry says, at most `MOST_ASTRAY`; `rewritten` those whose row
-    says another text, patient or record than that entry; oldest first, and not more of both together.
+    says another text, patient or record than that entry; oldest first, and not more of both together. `gone` are
+    those of which there are entries and no row, at most `MOST_ASTRAY`.
     """
 
     entries: int
@@ -112,6 +117,7 @@ class LedgerReport:
     breaks: tuple[Break, ...]
     astray: tuple[int, ...]
     rewritten: tuple[int, ...]
+    gone: tuple[int, ...]
 
     @property
     def broken_at(self) -> int | None:
@@ -121,7 +127,7 @@ class LedgerReport:
     @property
     def whole(self) -> bool:
         """Nothing was altered, as far as the ledger itself (and a kept hash) can tell."""
-        return not self.breaks and not self.astray and not self.rewritten
+        return not self.breaks and not self.astray and not self.rewritten and not self.gone
 
 
 @contextmanager
@@ -183,7 +189,12 @@ def verify(practice_id: int, *, kept_hash: str = "") -> LedgerReport:
         breaks.append(Break(entry=number, wrong=Wrong.CUT))
     astray, rewritten = _compared(practice_id)
     return LedgerReport(
-        entries=count, last_hash=last, breaks=tuple(breaks), astray=astray, rewritten=rewritten
+        entries=count,
+        last_hash=last,
+        breaks=tuple(breaks),
+        astray=astray,
+        rewritten=rewritten,
+        gone=tuple(number for (number,) in _asked(_GONE, [practice_id, MOST_ASTRAY])),
     )
 
 
@@ -270,13 +281,15 @@ def _is_as_told(
     """Whether a row says what its last entry says. Entries from before digests were kept say nothing about it."""
     if f'"{WROTE}"' not in detail:
         return True
-    status_key = "" if payload == "{}" else str(json.loads(payload).get("status_key", ""))
+    told = {} if payload == "{}" else json.loads(payload)
+    if not isinstance(told, dict):
+        return False
     now = written(
         command=command,
         patient_key=patient_key,
         text=text,
         marker=marker,
-        status_key=status_key,
+        status_key=str(told.get("status_key", "")),
         record=record,
     )
     return bool(json.loads(detail)[WROTE] == now)

@@ -18,10 +18,11 @@ def newest(practice_id: int, *, whole: bool | None = None) -> LedgerCheck | None
     return (rows if whole is None else rows.filter(whole=whole)).order_by("-id").first()
 
 
-def verify(practice_id: int, who: str, now: datetime) -> LedgerReport:
-    """Look through the whole ledger, against the hash that the last good look has kept, and keep what was found."""
+def verify(practice_id: int, who: str, now: datetime, *, kept_hash: str = "") -> LedgerReport:
+    """Look through the whole ledger and keep what was found: against the hash that the last good look has kept, or
+    against one that somebody kept elsewhere."""
     before = newest(practice_id, whole=True)
-    report = ledger.verify(practice_id, kept_hash=before.last_hash if before else "")
+    report = ledger.verify(practice_id, kept_hash=kept_hash or (before.last_hash if before else ""))
     LedgerCheck.objects.create(
         practice_id=practice_id,
         at=now,
