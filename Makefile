@@ -10,6 +10,8 @@ ON_POSTGRES := $(wildcard tests/store tests/sync tests/writeback tests/intake te
 # Whole processes that are killed, cut off and starved: one after the other, with nothing of ours beside them.
 FAULTS := $(addprefix tests/faults/test_,$(addsuffix .py,killed_hubs full_disks large_papers copies soak many_hubs \
 	outage poison database_dies bad_lines power upgrade moved_clock))
+# In `make faults` the demo's, too.
+ALONE := $(FAULTS) tests/cli/test_demo.py
 export DJANGO_SETTINGS_MODULE := chartbridge.project.settings
 
 .PHONY: help demo test test-parts check checks format bench faults soak simulate screenshots locks $(addprefix check-,form types doors tables docs)
@@ -72,9 +74,8 @@ format: .venv/dev  ## put code into its form
 bench: .venv/dev test-parts  ## measure the numbers of docs/benchmarks.md
 	$(PY) -m bench $(ARGS)
 
-faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full size against real servers; T=path for a part
-	CHARTBRIDGE_FAULTS=full FAULTS_REPORT=build/faults.json .venv/bin/pytest $(or $(T),tests) -m fault -q \
-		-p tests.faults.reporting $(ARGS)
+faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full size against real servers, over an hour; T=path for a part
+	@CHARTBRIDGE_FAULTS=full $(PY) -m tests.faults.stages --jobs $(JOBS) --alone $(ALONE) --only $(T) -- $(ARGS)
 
 soak: .venv/dev test-parts  ## mixed faults on the running product; ARGS="--minutes 10 --seed 1"
 	@$(PY) -m tests.faults.soak $(ARGS)

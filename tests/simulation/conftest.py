@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from chartbridge.writeback import deliver
+from tests.faults.conftest import told
 from tests.simulation.day import prepare
 from tests.simulation.storage import Storage
+
+__all__ = ["told"]
 
 
 @pytest.fixture(scope="session")
