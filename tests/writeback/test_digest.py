@@ -11,8 +11,9 @@ import pytest
 from django.urls import reverse
 
 from chartbridge.engine.daily import Daily, DailyJob
-from chartbridge.store import mailing
-from chartbridge.store.models import DailyRun, MailSetting
+from chartbridge.pms.errors import Unavailable
+from chartbridge.store import holds, mailing
+from chartbridge.store.models import DailyRun, MailSetting, Writeback
 from chartbridge.transport.mail import NotSent
 from chartbridge.web.reasons import title_of
 from chartbridge.writeback import digest
@@ -25,6 +26,10 @@ from tests.writeback.conftest import Office
 def server() -> Iterator[MailServerAtWork]:
     with mail_server() as at_work:
         yield at_work
+
+
+def away(_command: object) -> None:
+    raise Unavailable("The PMS can't be reached.")
 
 
 def set_up(office: Office, server: MailServerAtWork, **given: object) -> MailSetting:
@@ -62,6 +67,44 @@ def test_nothing_waits_nothing_is_sent(office: Office, server: MailServerAtWork)
     office.settle()
     assert not digest.send_daily(office.practice.pk, office.clock, title_of)
     assert server.talks == 0
+
+
+def test_what_waits_for_long_is_told_and_what_is_on_its_way_is_not(
+    office: Office, server: MailServerAtWork
+) -> None:
+    set_up(office, server)
+    office.pms.before = away
+    office.enqueue(patient="1", body="Zebediah prefers mornings.")
+    office.deliver()
+    office.clock.advance(1800)
+    assert not digest.send_daily(office.practice.pk, office.clock, title_of)
+    office.clock.advance(25 * 3600)
+    office.enqueue(patient="2")
+    assert digest.send_daily(office.practice.pk, office.clock, title_of)
+    [mail] = server.taken
+    assert "1 waits to be written" in mail
+    assert "1  Not seen in the chart yet, for 25 h" in mail
+    assert "Zebediah" not in mail
+
+
+def test_a_document_that_nobody_imports_is_told(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server)
+    row = office.enqueue()[0]
+    Writeback.objects.filter(pk=row.pk).update(delivery="taken", reason_code="waiting_for_import")
+    office.clock.advance(3 * 3600)
+    assert digest.send_daily(office.practice.pk, office.clock, title_of)
+    assert "1  Waiting to be imported, for 3 h" in server.taken[0]
+
+
+def test_the_brake_is_told_also_where_nothing_waits_yet(office: Office, server: MailServerAtWork) -> None:
+    set_up(office, server)
+    holds.hold(office.connection, "brake", "The PMS's own numbering went backwards.", office.clock.now())
+    assert digest.send_daily(office.practice.pk, office.clock, title_of)
+    [mail] = server.taken
+    assert "Subject: Chartbridge: reading and writing are stopped" in mail
+    assert "The PMS's own numbering went backwards." in mail
+    holds.let_go(office.connection, "brake", office.clock.now())
+    assert not digest.send_daily(office.practice.pk, office.clock, title_of)
 
 
 def test_once_a_day_at_its_hour_also_after_a_restart(office: Office, server: MailServerAtWork) -> None:

@@ -33,6 +33,12 @@ def let_go(connection: Connection, code: str, now: datetime) -> None:
     connection.hold = connection.hold_code = ""
 
 
+def sentences(practice_id: int) -> list[str]:
+    """Why nothing may be read or written, of each of a practice's connections that are on and held."""
+    held = Connection.objects.filter(practice_id=practice_id, on=True).exclude(hold="")
+    return list(held.order_by("id").values_list("hold", flat=True))
+
+
 def start_anew(connection_id: int, code: str, who: str, now: datetime) -> bool:
     """End a hold because a person says that the PMS is right as it is; read everything anew.
 

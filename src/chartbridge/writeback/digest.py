@@ -1,6 +1,6 @@
-"""The daily mail: how many writebacks need attention and why, if any do. Counts and reasons, never a patient.
+"""The daily mail: what needs attention and why, what waits for long, and that all is stopped, if anything is so.
 
-Must not be in it: when it is sent, how a server is reached.
+Counts and reasons, never a patient. Must not be in it: when it is sent, how a server is reached.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock
-from chartbridge.store import mailing, writebacks
+from chartbridge.store import holds, mailing, writebacks
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT
+from chartbridge.store.desk import PAUSED
 from chartbridge.store.models import Practice
 from chartbridge.store.reconciliations import open_findings
-from chartbridge.store.writebacks import Filter, Show
+from chartbridge.store.writebacks import Filter, Group, Show
 from chartbridge.transport.mail import NotSent, send
 
 WRITEBACKS = "/writebacks/"
 """Where the page stands behind the pages' address; a test holds it current."""
+LONG = timedelta(hours=1)
+"""What waits for less is on its way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,20 +33,27 @@ class Digest:
 
 
 def compose(practice_id: int, now: datetime, title_of: Callable[[str], str]) -> Digest | None:
-    """Return the mail, or nothing where nothing waits for a person. `title_of` says a reason in words."""
+    """Return the mail, or nothing where nothing waits. `title_of` says a reason in words."""
     groups = writebacks.groups(practice_id, Filter(show=Show.ATTENTION))
-    found = open_findings(practice_id)
-    if not groups and not found:
+    late = writebacks.groups(practice_id, Filter(show=Show.WAITING, until=now - LONG))
+    found, stopped = open_findings(practice_id), holds.sentences(practice_id)
+    if not (groups or late or found or stopped):
         return None
     practice = Practice.objects.get(pk=practice_id)
-    total = sum(group.count for group in groups)
-    lines = [f"{group.count:>4}  {title_of(group.reason)}, {_age(now - group.oldest)}" for group in groups]
+    lines = [_line(group, title_of(group.reason), now) for group in groups]
+    lines += [_line(group, _waiting(group.reason, title_of), now) for group in late]
     if found:
         lines.append(
             f"{found:>4}  The chart does not show them as they were written (see Writebacks, Reconciliation)"
         )
-    n = total + found
-    subject = f"Chartbridge: {n} {'entry needs' if n == 1 else 'entries need'} attention"
+    lines += [f"Reading and writing are stopped (see Health): {sentence}" for sentence in stopped]
+    n, waiting = sum(group.count for group in groups) + found, sum(group.count for group in late)
+    said = [
+        *(["reading and writing are stopped"] if stopped else []),
+        *([f"{n} {'entry needs' if n == 1 else 'entries need'} attention"] if n else []),
+        *([f"{waiting} {'waits' if waiting == 1 else 'wait'} to be written"] if waiting else []),
+    ]
+    subject = f"Chartbridge: {', '.join(said)}"
     address = mailing.setting(practice_id).pages_address
     body = "\n".join(
         [
@@ -56,6 +67,14 @@ def compose(practice_id: int, now: datetime, title_of: Callable[[str], str]) -> 
         ]
     )
     return Digest(subject=subject, body=body)
+
+
+def _line(group: Group, title: str, now: datetime) -> str:
+    return f"{group.count:>4}  {title}, {_age(now - group.oldest)}"
+
+
+def _waiting(reason: str, title_of: Callable[[str], str]) -> str:
+    return title_of(reason) if reason in (WAITING_FOR_IMPORT, PAUSED) else "Not seen in the chart yet"
 
 
 def send_daily(practice_id: int, clock: Clock, title_of: Callable[[str], str]) -> bool:
