@@ -116,3 +116,14 @@ def test_a_part_may_be_of_one_stage_alone_but_not_of_none(tmp_path: Path) -> Non
     (tmp_path / "test_beside.py").unlink()
     ended, told = played(tmp_path, nothing="")
     assert (ended, told["tests"]) == (1, {})
+
+
+def test_at_full_size_the_time_limits_of_the_short_form_do_not_end_a_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARTBRIDGE_FAULTS", "full")
+    slow = _HEAD + (
+        "import time\n@pytest.mark.fault('R5')\n@pytest.mark.timeout(1)\ndef test_slow(): time.sleep(1.3)\n"
+    )
+    ended, told = played(tmp_path, alone=slow)
+    assert (ended, told["by_name"]["test_slow"]["verdict"]) == (0, "passed")
