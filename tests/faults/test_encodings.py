@@ -12,12 +12,15 @@ from chartbridge.domain.marker import new_marker
 from chartbridge.domain.text import clean, same_text
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.errors import PmsError, Refused, Uncertain, Unreadable
+from tests.connectors.dentrix.practices import dentrix_practice, dentrix_rig
+from tests.connectors.eaglesoft.practices import eaglesoft_practice, eaglesoft_rig
+from tests.connectors.odbc_rig import OdbcRig
 from tests.connectors.open_dental.practices import mariadb_practice, practice_on
 from tests.connectors.open_dental.rig import OpenDentalRig
 from tests.faults.sizes import size
 from tests.servers.mariadb import MariaDb
 
-__all__ = ["mariadb_practice"]
+__all__ = ["dentrix_practice", "dentrix_rig", "eaglesoft_practice", "eaglesoft_rig", "mariadb_practice"]
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(900)]
 
 _PIECES = (
@@ -100,7 +103,42 @@ def test_what_is_stored_is_the_documented_form_or_the_hub_notices(
     assert len(texts) >= 200
     rig.db.run(f"ALTER TABLE commlog CONVERT TO CHARACTER SET {charset}")
     rig.db.run("SET SESSION sql_mode=?", mode)
-    connector = rig.connect()
+    kept, noticed = written(rig, texts)
+    assert kept
+    if charset != "latin1":
+        assert noticed == 0, "every character of the documented form can be held"
+
+
+TABLES = {"eaglesoft": "operatory_notes", "dentrix": "fullnotes"}
+STRICT = "STRICT_TRANS_TABLES,"
+
+
+@pytest.fixture(params=TABLES)
+def odbc_rig(request: pytest.FixtureRequest) -> Iterator[OdbcRig]:
+    made: OdbcRig = request.getfixturevalue(f"{request.param}_rig")
+    yield made
+    made.practice.run(f"ALTER TABLE {TABLES[request.param]} CONVERT TO CHARACTER SET utf8mb4")
+
+
+@pytest.mark.fault("R23")
+@pytest.mark.parametrize("charset", ["utf8mb4", "utf8mb3", "latin1"])
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "none"])
+def test_what_is_stored_by_odbc_is_the_documented_form(odbc_rig: OdbcRig, charset: str, strict: bool) -> None:
+    """The documented form of these two is Latin-1, which all of these columns hold."""
+    table = TABLES[odbc_rig.connect().manifest.id]
+    odbc_rig.practice.run(f"ALTER TABLE {table} CONVERT TO CHARACTER SET {charset}")
+    link = odbc_rig.settings().secrets["connection_string"]
+    assert STRICT in link
+    link = link if strict else link.replace(STRICT, "")
+    kept, noticed = written(odbc_rig, corpus(), connection_string=link)
+    assert (kept, noticed) == (size(40, len(corpus())), 0)
+
+
+def written(rig: OpenDentalRig | OdbcRig, texts: list[str], **settings: str) -> tuple[int, int]:
+    """Write texts as the hub would; how many stand in the chart as they were meant, and how many the hub noticed."""
+    connector = (
+        rig.connect_to(rig.settings(**settings), rig.clock) if isinstance(rig, OdbcRig) else rig.connect()
+    )
     claim = connector.manifest.commands[CommandKind.ADD_NOTE]
     silent, kept, noticed = [], 0, 0
     for raw in random.Random(1).sample(texts, k=size(40, len(texts))):
@@ -126,6 +164,4 @@ def test_what_is_stored_is_the_documented_form_or_the_hub_notices(
             kept += 1
     connector.close()
     assert silent == []
-    assert kept
-    if charset != "latin1":
-        assert noticed == 0, "every character of the documented form can be held"
+    return kept, noticed
