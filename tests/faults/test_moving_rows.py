@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,7 +96,9 @@ class Hub:
                 return
 
 
-def on(rig: OpenDentalRig) -> Iterator[Hub]:
+@contextmanager
+def opened(rig: OpenDentalRig, budget_s: float = 1.0) -> Iterator[Hub]:
+    """A practice that has not been read yet."""
     entered = rig.settings()
     live = LiveConnectors(rig.clock)
     connection = Connection.objects.create(
@@ -110,9 +113,7 @@ def on(rig: OpenDentalRig) -> Iterator[Hub]:
     NoteSetting.objects.create(
         connection=connection, kind=ActivityKind.PATIENT_NOTE, allow=True, note_type_key="239"
     )
-    made = Hub(rig, connection, live, Checker(live, rig.clock))
-    made.look()
-    assert LookupEntry.objects.filter(connection=connection, kind="note_types", key="239").exists()
+    made = Hub(rig, connection, live, Checker(live, rig.clock, budget_s=budget_s))
     yield made
     made.checker.close()
     live.close()
@@ -120,7 +121,10 @@ def on(rig: OpenDentalRig) -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(transactional_db: None, myisam_rig: OpenDentalRig) -> Iterator[Hub]:
-    yield from on(myisam_rig)
+    with opened(myisam_rig) as made:
+        made.look()
+        assert LookupEntry.objects.filter(connection=made.connection, kind="note_types", key="239").exists()
+        yield made
 
 
 @pytest.mark.fault("R15")
@@ -190,6 +194,76 @@ def test_tables_that_change_so_that_everything_is_still_there_interrupt_nothing(
         assert observations.standing(hub.connection.pk) == []
     finally:
         rig.db.run(f"ALTER TABLE patient {back}")
+
+
+MANY, FIRST_COPY = 5000, 100_000
+
+
+@pytest.fixture
+def reading(transactional_db: None, myisam_rig: OpenDentalRig) -> Iterator[Hub]:
+    """A practice of many patients whose first read is under way, a page a check."""
+    rig = myisam_rig
+    (row,) = rig.db.rows("SELECT * FROM patient WHERE PatNum=?", int(rig.patient_of_today()))
+    rig.db.insert_many(
+        "patient", [row | {"PatNum": FIRST_COPY + n, "Guarantor": FIRST_COPY + n} for n in range(MANY)]
+    )
+    with opened(rig, budget_s=0.0) as made:
+        made.look(Stream.LOOKUPS)
+        for _ in range(2):
+            assert made.checker.check(made.connection.pk, Stream.PATIENTS).again
+        assert 0 < MirrorPatient.objects.count() < MANY
+        yield made
+
+
+def copies() -> list[int]:
+    """The patients of whom the practice has so many; each has an e-mail address."""
+    return [pk for pk, key in MirrorPatient.objects.values_list("pk", "key") if int(key) >= FIRST_COPY]
+
+
+def whole(hub: Hub) -> bool:
+    """Whether every patient is there, and the first read known to be over."""
+    there = hub.rig.db.rows("SELECT PatNum FROM patient WHERE PatStatus<>4")
+    held = MirrorPatient.objects.filter(gone_at=None).values_list("key", flat=True)
+    state = StreamState.objects.get(stream=Stream.PATIENTS)
+    return {str(row["PatNum"]) for row in there} <= set(held) and state.first_read_done_at is not None
+
+
+@pytest.mark.fault("R19")
+@pytest.mark.parametrize("change", CHANGES)
+def test_tables_that_change_in_the_first_read_do_not_interrupt_it(reading: Hub, change: str) -> None:
+    there, back = CHANGES[change]
+    reading.rig.db.run(f"ALTER TABLE patient {there}")
+    reading.rig.clock.passed += 3  # what was read ahead is of no use any more
+    try:
+        assert set(reading.look().values()) == {""}
+        assert whole(reading)
+    finally:
+        reading.rig.db.run(f"ALTER TABLE patient {back}")
+
+
+@pytest.mark.fault("R19")
+def test_a_column_that_is_renamed_in_the_first_read_stops_it_and_it_goes_on_where_it_was(
+    reading: Hub,
+) -> None:
+    rig, before = reading.rig, MirrorPatient.objects.count()
+    rig.db.run("ALTER TABLE patient RENAME COLUMN Email TO EmailAddress")
+    try:
+        rig.clock.passed += 3
+        assert reading.look(Stream.PATIENTS)[Stream.PATIENTS] == "unreadable"
+        errors = reading.look(Stream.LOOKUPS, Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS)
+        assert set(errors.values()) == {""}, "everything else goes on"
+        assert before <= MirrorPatient.objects.count() < MANY
+        assert not MirrorPatient.objects.filter(pk__in=copies(), email="").exists()
+        (told,) = observations.standing(reading.connection.pk)
+        assert (told.before, told.paused) == ("patient.Email", ["patients"])
+    finally:
+        rig.db.run("ALTER TABLE patient RENAME COLUMN EmailAddress TO Email")
+    rig.clock.passed += 3600
+    reading.look()
+    reading.look()
+    assert whole(reading)
+    assert not MirrorPatient.objects.filter(pk__in=copies(), email="").exists()
+    assert observations.standing(reading.connection.pk) == []
 
 
 @pytest.mark.fault("R19")
