@@ -9,12 +9,14 @@ import pytest
 from chartbridge.connectors.open_dental.client import OpenDentalApi
 from chartbridge.connectors.open_dental.looking import ApiLooker
 from chartbridge.domain.activities import ActivityKind, Direction, Medium
-from chartbridge.pms.commands import AddNote, Command, Receipt
-from chartbridge.pms.errors import PmsError, Refused, Unavailable, Unreadable
+from chartbridge.pms.commands import AddNote, Command, CommandKind, MarkInsuranceVerified, Receipt
+from chartbridge.pms.errors import Conflict, PmsError, Refused, Unavailable, Unreadable
 from chartbridge.store.bad_days import Wanted
 from chartbridge.store.database import writing
-from chartbridge.store.models import ActivityFile, Delivery, Seen
+from chartbridge.store.models import ActivityFile, Delivery, FindingKind, Seen, Writeback
 from chartbridge.transport.http import Answer
+from chartbridge.web.reasons import title_of
+from chartbridge.web.reconciliation import _lines
 from chartbridge.writeback import mend, reconcile, undoing
 from chartbridge.writeback.enqueue import enqueue_activity
 from tests.writeback.conftest import Office
@@ -191,3 +193,72 @@ def test_not_there_is_only_what_the_api_itself_says_of_the_patient(
     else:
         with pytest.raises(follows):
             looker.landed_all([note])
+
+
+def _verified_again(self: ScriptedConnector, command: Command, found: object) -> Receipt | None:
+    if isinstance(command, MarkInsuranceVerified):
+        raise Conflict("Verified again on a later day.", current="2026-11-04")
+    return _honest(self, command, found)  # type: ignore[arg-type]
+
+
+_honest = ScriptedConnector._landed
+
+
+def _mark(office: Office) -> Writeback:
+    return Writeback.objects.get(command=CommandKind.MARK_INSURANCE_VERIFIED)
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["its answer was lost", "taken"])
+def test_a_verification_behind_a_later_one_stands_at_the_desk_as_that_and_is_not_sent_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    monkeypatch.setattr(ScriptedConnector, "_landed", _verified_again)
+    deliverer = office.deliverer()
+    office.pms.after = lose_answer if lost else _fine
+    office.enqueue(ActivityKind.VERIFICATION_NOTE, verified_on=office.clock.now().date())
+    office.deliver(deliverer)
+    office.pms.after = _fine
+    office.settle(deliverer=deliverer)
+    mark, sent = _mark(office), office.pms.writes
+    assert (mark.delivery, mark.reason_code) == (Delivery.PARKED, "later_verification")
+    assert mark.reason == "Verified again on a later day."
+    assert title_of(mark.reason_code) == "Verified again on a later day"
+    mend.retry(office.practice.pk, [mark.pk], "mary@example.com", clock=office.clock)
+    office.settle(deliverer=deliverer)
+    assert (_mark(office).reason_code, office.pms.writes) == ("later_verification", sent)
+    assert mend.dismiss(office.practice.pk, [mark.pk], "mary@example.com", clock=office.clock) == 1
+    office.check()
+
+
+def test_a_verification_that_would_go_over_a_later_one_waits_for_a_person(office: Office) -> None:
+    def stands(command: Command) -> None:
+        if isinstance(command, MarkInsuranceVerified):
+            raise Conflict("A later one stands there.", current="2026-11-04")
+
+    office.pms.before = stands
+    office.enqueue(ActivityKind.VERIFICATION_NOTE, verified_on=office.clock.now().date())
+    office.enqueue(patient="2")
+    office.settle()
+    mark = _mark(office)
+    assert (mark.delivery, mark.reason_code) == (Delivery.PARKED, "later_verification")
+    assert mark.reason == "A later one stands there."
+    assert Writeback.objects.filter(seen=Seen.SEEN).count() == 2
+    office.pms.before = _fine
+    mend.retry(office.practice.pk, [mark.pk], "mary@example.com", clock=office.clock)
+    office.settle()
+    assert _mark(office).seen == Seen.SEEN, "what was mended there goes on"
+    office.check()
+
+
+def test_reconciliation_says_of_such_a_verification_that_it_was_changed_and_offers_no_writing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.enqueue(ActivityKind.VERIFICATION_NOTE, verified_on=office.clock.now().date())
+    office.settle()
+    monkeypatch.setattr(ScriptedConnector, "_landed", _verified_again)
+    run = reconcile.whole_day(office.practice.pk, office.clock.now().date(), office.live, office.clock)
+    (line,) = _lines(run)
+    assert (line.finding.writeback_id, line.finding.kind) == (_mark(office).pk, FindingKind.CHANGED)
+    assert "verified again since" in str(line.sentence)
+    assert not line.fix
+    assert _mark(office).seen == Seen.SEEN

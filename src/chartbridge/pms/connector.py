@@ -81,7 +81,8 @@ class Connector(Protocol):
     def landed(self, command: Command) -> Receipt | None:
         """Look whether a command is in the PMS: by patient, time and marker. Writes nothing.
 
-        Returns a receipt with `seen` True, or None if it provably isn't there now.
+        Returns a receipt with `seen` True, or None if it provably isn't there now. Raises `Conflict` where a later
+        record has taken its place and nothing shows whether it was there.
         """
         ...
 

@@ -66,7 +66,11 @@ class Refused(PmsError):
 
 
 class Conflict(PmsError):
-    """The record is no longer what it was when the wish was made. `current` is its present status key."""
+    """The record is no longer what it was when the wish was made. `current` is its present status key.
+
+    Of a verification: a later one stands, and `current` is its day; also raised by a look where that may have taken the
+    place of the one that is looked for.
+    """
 
     def __init__(self, safe_message: str, *, current: str) -> None:
         super().__init__(safe_message)

@@ -210,6 +210,7 @@ REASONS: dict[str, Reason] = {
     "missing": Reason(title=_("Taken, but not to be found"), again=_LOOK),
     "gone_since": Reason(title=_("Gone from the chart"), again=_WRITE),
     "vanished": Reason(title=_("No longer in the chart"), again=_WRITE),
+    "later_verification": Reason(title=_("Verified again on a later day"), again=_LOOK),
     "wrong_patient": Reason(title=_("Under another patient"), again=_LOOK),
     "refused": Reason(title=_("The PMS said no"), again=_SEND),
     "unauthorised": Reason(

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from chartbridge.domain.clock import SystemClock
+from chartbridge.pms.commands import CommandKind
 from chartbridge.store import reconciliations
 from chartbridge.store.models import FindingKind, Reconciliation, ReconciliationFinding, Role
 from chartbridge.store.writebacks import names_of, waiting_for_a_person
@@ -74,6 +75,9 @@ KINDS: dict[str, tuple[str | Promise, str | Promise, str]] = {
         "pencil",
     ),
 }
+VERIFIED_AGAIN = gettext_lazy(
+    "It does not stand there now: verified again since, or its note was changed. What stands there is left as it is."
+)
 FIXES: dict[str, str | Promise] = {
     FindingKind.MISSING: gettext_lazy("Write again"),
     FindingKind.TWICE: gettext_lazy("Correct the second"),
@@ -230,7 +234,7 @@ def _lines(run: Reconciliation) -> list[Line]:
             finding=each,
             label=kind_label(each.writeback.kind),
             title=KINDS[each.kind][0],
-            sentence=str(KINDS[each.kind][1]) % {"other": each.records[0][1] if each.records else ""},
+            sentence=_sentence(each),
             icon=KINDS[each.kind][2],
             name=names.get(each.writeback_id, ""),
             fix=FIXES.get(each.kind, ""),
@@ -238,6 +242,13 @@ def _lines(run: Reconciliation) -> list[Line]:
         )
         for each in found
     ]
+
+
+def _sentence(found: ReconciliationFinding) -> str:
+    verification = found.writeback.command == CommandKind.MARK_INSURANCE_VERIFIED
+    if found.kind == FindingKind.CHANGED and verification and not found.records:
+        return str(VERIFIED_AGAIN)
+    return str(KINDS[found.kind][1]) % {"other": found.records[0][1] if found.records else ""}
 
 
 def _today(request: StaffRequest) -> date:

@@ -47,6 +47,7 @@ LOOK_FOR_IMPORT = timedelta(minutes=2)
 _MAYBE_TAKEN = {
     "internal",
     "unreadable",
+    "later_verification",
     "uncertain",
     "crashed",
     "always_lost",
@@ -156,6 +157,8 @@ def not_understood(row: Row, error: Exception) -> Change:
 
     Also where the PMS refused the look: it has said nothing about the write.
     """
+    if isinstance(error, Conflict):
+        return _parked(row, "later_verification", error.safe_message)
     if isinstance(error, PmsError):
         evidence = error.evidence if isinstance(error, Unreadable) else type(error).__name__.lower()
         return _parked(row, "unreadable", error.safe_message, {"evidence": evidence[:200]})
@@ -270,6 +273,8 @@ def _unauthorised(row: Row, _desk: Desk, error: BaseException, _now: datetime) -
 
 def _conflict(row: Row, desk: Desk, error: BaseException, _now: datetime) -> Outcome:
     assert isinstance(error, Conflict)
+    if row.kind != APPOINTMENT_STATUS:
+        return Outcome(changes=(_parked(row, "later_verification", error.safe_message),))
     statuses = desk.lists.get(LookupKind.APPOINTMENT_STATUSES, {})
 
     def name(key: str) -> str:

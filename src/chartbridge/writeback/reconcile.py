@@ -20,7 +20,7 @@ from chartbridge.domain.marker import markers_in
 from chartbridge.domain.text import same_text
 from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, Sought
 from chartbridge.pms.connector import Connector, Searches
-from chartbridge.pms.errors import PmsError
+from chartbridge.pms.errors import Conflict, PmsError
 from chartbridge.store import deliveries, ledger, reconciliations
 from chartbridge.store.deliveries import Change, Row
 from chartbridge.store.desk import Desk, read_desk
@@ -226,6 +226,8 @@ def _ask(connector: Connector, desk: Desk, looked: Sequence[Looked]) -> _Answers
     ]
     asked = ask(connector, [command_of(each.row, desk, to_send=False) for each in left])
     for each, answer in zip(left, asked, strict=True):
+        if isinstance(answer, Conflict):
+            continue  # a later verification stands in its place
         if isinstance(answer, Exception):
             answers.unreadable[each.row.id] = answer
         elif answer is not None:

@@ -401,6 +401,7 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {
     "status_of": (),
     "plans_of": ("7",),
     "verified": ("7",),
+    "verified_before": ("7",),
 }
 # short lists of some tens of rows, and statements about the server itself
 _LISTS = {
@@ -423,6 +424,7 @@ _BIG = {
     "commlog",
     "patplan",
     "insverify",
+    "insverifyhist",
 }
 
 

@@ -56,6 +56,15 @@ def verification_bodies(command: MarkInsuranceVerified, plan_key: str) -> list[d
     return bodies
 
 
+def later_day(rows: Sequence[Texts], command: MarkInsuranceVerified) -> str:
+    """The last day on which a plan was verified, e.g. 2026-11-27, if it is later than the command's; else empty.
+
+    From (InsVerifyNum, DateLastVerified, …): several rows of one plan may stand there, and the last day counts.
+    """
+    last = max(((row[1] or "")[:10] for row in rows), default="")
+    return last if last > command.verified_on.isoformat() else ""
+
+
 def note_receipt(row: Texts, *, utc_stamps: bool, offset: timedelta, seen: bool = True) -> Receipt:
     """From (CommlogNum, PatNum, CommDateTime, CommType, Note, DateTStamp)."""
     recorded = _moment_or_none(row[5])

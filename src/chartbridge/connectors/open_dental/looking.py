@@ -15,6 +15,7 @@ from chartbridge.connectors.open_dental.codec import Texts, texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
     document_receipt,
+    later_day,
     local_text,
     note_receipt,
     whole,
@@ -30,7 +31,7 @@ from chartbridge.pms.commands import (
     Receipt,
     SetAppointmentStatus,
 )
-from chartbridge.pms.errors import Refused, Unavailable
+from chartbridge.pms.errors import Conflict, Refused, Unavailable
 
 AROUND = timedelta(days=2)
 RECENT = timedelta(minutes=10)
@@ -38,7 +39,10 @@ NO_OFFSET = timedelta()
 _NOTE = COMMLOG_FIELDS.index("Note")
 _STAMP = COMMLOG_FIELDS.index("DateTStamp")
 _NAME = DOCUMENT_FIELDS.index("Description")
-_VERIFY_FIELDS = ("InsVerifyNum", "DateLastVerified", "Note", "SecDateTEdit")
+_CANT_BE_SEEN = (
+    "Open Dental shows that this insurance was verified again on a later day. Whether this verification arrived before "
+    "that can't be seen through the API. Look in Open Dental; if all is well there, dismiss this."
+)
 
 
 def same_text(one: str, other: str) -> bool:
@@ -94,8 +98,19 @@ class DatabaseLooker:
                 return _status(key, rows[0][1] or "", command.status_key)
             return None
         assert isinstance(command, MarkInsuranceVerified)
+        return self._verification(command)
+
+    def _verification(self, command: MarkInsuranceVerified) -> Receipt | None:
         plan = command.plan_key or self._primary_plan(command.patient_key)
-        return _verification(self._db.rows("verified", (plan,)), command) if plan else None
+        if not plan:
+            return None
+        rows = self._db.rows("verified", (plan,))
+        if found := _verification(rows, command):
+            return found
+        if self._db.has("insverifyhist", "Note"):
+            return _verified_before(self._db.rows("verified_before", (plan,)), command)
+        _not_later(rows, command)
+        return None
 
     def _primary_plan(self, patient_key: str) -> str:
         rows = self._db.rows("plans_of", (whole(patient_key, "patient"),))
@@ -195,15 +210,11 @@ class ApiLooker:
             return None
         except Refused:
             return None
-        params = {"VerifyType": "PatientEnrollment"}
-        if self._api.version() >= (24, 4, 17):
-            params["FKey"] = plan
-        else:
-            params["SecDateTEdit"] = command.verified_on.isoformat() + " 00:00:00"
-        rows: list[Texts] = []
-        for items in self._api.pages("insverifies", ability="mark_insurance_verified", **params):
-            rows += [texts(item, _VERIFY_FIELDS) for item in items if str(item.get("FKey")) == plan]
-        return _verification(rows, command)
+        rows = self._writer.verified(command, plan)
+        if found := _verification(rows, command):
+            return found
+        _not_later(rows, command)
+        return None
 
 
 def _by_patient(commands: Sequence[AddNote]) -> Mapping[str, list[AddNote]]:
@@ -231,3 +242,21 @@ def _verification(rows: Sequence[Texts], command: MarkInsuranceVerified) -> Rece
                 record=f"insverify {row[0]}", patient_key=command.patient_key, text=note, seen=True
             )
     return None
+
+
+def _verified_before(rows: Sequence[Texts], command: MarkInsuranceVerified) -> Receipt | None:
+    """In the history, into which each later verification moves the note that stood there, under its own day."""
+    day = command.verified_on.isoformat()
+    for row in rows:
+        verified, note = (row[1] or "")[:10], row[2] or ""
+        if command.marker in note if command.note else verified == day:
+            return Receipt(
+                record=f"insverify {row[0]}", patient_key=command.patient_key, text=note, seen=True
+            )
+    return None
+
+
+def _not_later(rows: Sequence[Texts], command: MarkInsuranceVerified) -> None:
+    """Raise `Conflict` where a later verification may have moved this one into a history that can't be read."""
+    if later := later_day(rows, command):
+        raise Conflict(_CANT_BE_SEEN, current=later)

@@ -30,7 +30,8 @@ SCAN = 2000
 
 TABLES = (
     "appointment", "histappointment", "patient", "document", "securitylog", "signalod", "preference",
-    "definition", "provider", "operatory", "commlog", "patplan", "insverify", "patientlink",
+    "definition", "provider", "operatory", "commlog", "patplan", "insverify", "insverifyhist",
+    "patientlink",
 )  # fmt: skip
 
 _LOCAL_NOW = "CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone)"
@@ -160,6 +161,10 @@ STATEMENTS: dict[str, str] = {
     "plans_of": "SELECT PatPlanNum, PatNum, Ordinal FROM patplan WHERE PatNum = %s ORDER BY Ordinal",
     "verified": (
         "SELECT InsVerifyNum, DateLastVerified, Note, SecDateTEdit FROM insverify "
+        "WHERE FKey = %s AND VerifyType = 2 ORDER BY DateLastVerified DESC"
+    ),
+    "verified_before": (
+        "SELECT InsVerifyNum, DateLastVerified, Note, SecDateTEdit FROM insverifyhist "
         "WHERE FKey = %s AND VerifyType = 2 ORDER BY DateLastVerified DESC"
     ),
 }

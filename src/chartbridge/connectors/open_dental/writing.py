@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
-from chartbridge.connectors.open_dental.codec import texts
+from chartbridge.connectors.open_dental.codec import Texts, texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
     answer_row,
     document_body,
     document_receipt,
+    later_day,
     note_body,
     note_receipt,
     verification_bodies,
@@ -35,6 +36,11 @@ from chartbridge.pms.errors import Conflict, PmsError, Refused, Unauthorised, Un
 
 _GONE = "This appointment is no longer in Open Dental."
 _OTHER = "This appointment now belongs to another patient in Open Dental."
+_LATER = (
+    "Open Dental shows that this insurance was verified again on a later day, so the older verification is not written "
+    "over it. If it belongs into the history, enter it there by hand; then dismiss this."
+)
+_VERIFY_FIELDS = ("InsVerifyNum", "DateLastVerified", "Note", "SecDateTEdit")
 
 
 class Writer:
@@ -108,6 +114,7 @@ class Writer:
 
     def _verification(self, command: MarkInsuranceVerified) -> Receipt:
         plan = command.plan_key or self.primary_plan(command.patient_key)
+        self._not_over_a_later_one(command, plan)
         row: dict[str, object] = {}
         for step, body in enumerate(verification_bodies(command, plan)):
             try:
@@ -138,6 +145,26 @@ class Writer:
                 reason="",
             )
         return rows[0][1] or ""
+
+    def verified(self, command: MarkInsuranceVerified, plan: str) -> list[Texts]:
+        """What stands for a plan: (InsVerifyNum, DateLastVerified, Note, SecDateTEdit), through the API."""
+        params = {"VerifyType": "PatientEnrollment"}
+        if self._api.version() >= (24, 4, 17):
+            params["FKey"] = plan
+        else:
+            params["SecDateTEdit"] = command.verified_on.isoformat() + " 00:00:00"
+        rows: list[Texts] = []
+        for items in self._api.pages("insverifies", ability="mark_insurance_verified", **params):
+            rows += [texts(item, _VERIFY_FIELDS) for item in items if str(item.get("FKey")) == plan]
+        return rows
+
+    def _not_over_a_later_one(self, command: MarkInsuranceVerified, plan: str) -> None:
+        """Raise `Conflict` where a later verification stands. One that is dated ahead (some offices take the day of the
+        visit) is none."""
+        rows = self._db.rows("verified", (plan,)) if self._db is not None else self.verified(command, plan)
+        later = later_day(rows, command)
+        if later and later <= self._api.server_local().date().isoformat():
+            raise Conflict(_LATER, current=later)
 
     def _new_enough(self, ability: str) -> None:
         needed = VERSION_NEEDED[ability]

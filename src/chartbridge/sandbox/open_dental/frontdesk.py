@@ -5,10 +5,10 @@ Must not be in it: HTTP, faults, chance.
 
 from __future__ import annotations
 
-from chartbridge.sandbox.open_dental import audit, chart, pictures, visits
+from chartbridge.sandbox.open_dental import audit, chart, insurance, pictures, visits
 from chartbridge.sandbox.open_dental.audit import FRONT_DESK, Actor, sandbox_hash
 from chartbridge.sandbox.open_dental.database import Database
-from chartbridge.sandbox.open_dental.words import Permission, Signal
+from chartbridge.sandbox.open_dental.words import VERIFY_TYPE, Permission, Signal
 
 
 class FrontDesk:
@@ -104,6 +104,12 @@ class FrontDesk:
     def delete_note(self, commlog: int) -> None:
         """Delete a communication log entry."""
         chart.delete_commlog(self._db, self._who, commlog)
+
+    def verify_insurance(self, patient: int, on: str) -> None:
+        """Mark the plan that pays first as verified on a day; the note that stood there goes into the history."""
+        plan = self._db.value("SELECT PatPlanNum FROM patplan WHERE PatNum=? ORDER BY Ordinal", patient)
+        row = insurance.ensure(self._db, VERIFY_TYPE.index("PatientEnrollment"), int(str(plan)))
+        insurance.verify(self._db, self._who, row, on)
 
     def add_picture(self, patient: int, *, number: int = 0) -> int:
         """Add a patient picture; another `number` gives another picture."""
