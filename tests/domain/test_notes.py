@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.domain.marker import markers_in, new_marker
+from chartbridge.domain.marker import ALPHABET, PREFIX, derived_marker, markers_in, new_marker
 from chartbridge.domain.notes import (
     MOST_PARTS,
     Story,
@@ -131,3 +131,15 @@ def test_markers_are_found_again() -> None:
     made = {new_marker() for _ in range(1000)}
     assert len(made) == 1000
     assert set(markers_in(" ".join(made))) == made
+
+
+def test_a_derived_marker_is_the_same_each_time_and_looks_like_any_other() -> None:
+    seeds, parts = [bytes([n]) * 32 for n in range(50)], [f"add_note {n}" for n in range(20)]
+    made = [derived_marker(seed, part) for seed in seeds for part in parts]
+    assert made == [derived_marker(seed, part) for seed in seeds for part in parts]
+    assert len(set(made)) == 1000
+    assert markers_in(" ".join(made)) == made
+    assert {letter for marker in made for letter in marker.removeprefix(PREFIX)} == set(ALPHABET)
+    assert derived_marker(bytes(32), "add_note 1") == "CB-KQWRFRKA", (
+        "what is in charts already must be found again"
+    )

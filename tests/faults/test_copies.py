@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +23,12 @@ from tests.faults.checker import Verdict, together
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab, Office, Process, await_that, connect_value
 from tests.faults.sizes import FULL, size
+from tests.intake.papers import PDF
 from tests.servers.process import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
-_NEWEST = "SELECT MAX(id) FROM store_activity"
+STORE = "chartbridge.sqlite3"
+_NEWEST = "SELECT COALESCE(MAX(id), 0) FROM store_activity"
 
 
 def command(lab: Lab, data: Path, *words: str) -> None:
@@ -83,7 +87,7 @@ def assert_whole(verdict: Verdict) -> None:
 
 def known(lab: Lab, data: Path, acknowledged: list[dict[str, str]]) -> list[dict[str, str]]:
     """Of what was acknowledged, what had been when the copy was made."""
-    with sqlite3.connect(data / "chartbridge.sqlite3") as store:
+    with closing(sqlite3.connect(data / STORE)) as store:
         (newest,) = store.execute(_NEWEST).fetchone()
     return [each for each in acknowledged if int(each["activity"]) <= newest]
 
@@ -184,6 +188,92 @@ def test_a_backup_taken_under_load_is_restored_elsewhere_and_doubles_nothing(
         verdict,
         kills=1,
     )
+
+
+@pytest.mark.fault("R17")
+@pytest.mark.parametrize("way", ["backup", "older folder", "older file"])
+def test_what_programs_hand_in_again_after_a_restore_is_in_the_chart_once(
+    lab: Lab, tmp_path: Path, told: Told, way: str
+) -> None:
+    count, kept = size(40, 500), tmp_path / "kept"
+    lab.settle()
+    lab.hub.stop()
+    keep(lab, kept, way)
+    lab.restart()
+    handed_in = [said_and_unsaid_times(office, count) for office in lab.offices]
+    hand_in_papers(lab, f"paper {way}")
+    lab.hand_in(0)
+    lab.settle(300)
+    written = [notes_in_chart(office) for office in lab.offices]
+    await_that(lambda: mark_of(lab) >= newest_entry(lab), 60, "the mark beside the store")
+    lab.hub.kill()
+    put_back(lab, kept, way)
+    for office in lab.offices:
+        office.program.acknowledged = known(lab, lab.data, office.program.acknowledged)
+    lab.restart()
+    for office, again in zip(lab.offices, handed_in, strict=True):
+        office.program.left = again
+    hand_in_papers(lab, f"paper {way}")
+    lab.hand_in(count // 2)
+    verdict = lab.settle(300)
+    for office, before in zip(lab.offices, written, strict=True):
+        assert notes_in_chart(office) == before + count // 2
+    told(
+        f"the hub set back ({way}); what had been handed in and written since came again under the same keys",
+        verdict,
+        kills=1,
+    )
+
+
+def said_and_unsaid_times(office: Office, count: int) -> list[dict[str, Any]]:
+    """Have activities made up, every second one with its time; returns them."""
+    office.program.make(count)
+    for each in office.program.left[::2]:
+        each["occurred_at"] = datetime.now(UTC).isoformat()
+    return list(office.program.left)
+
+
+def hand_in_papers(lab: Lab, key: str) -> None:
+    """A document for each practice, unknown so far."""
+    for office in lab.offices:
+        answer = office.program.hand_in_paper(PDF, office.program.patients[0], key)
+        assert answer.status_code == 201, answer.status_code
+
+
+def notes_in_chart(office: Office) -> int:
+    return int(connect_value(office.database, "SELECT COUNT(*) FROM commlog WHERE Note LIKE '%CB-%'"))
+
+
+def mark_of(lab: Lab) -> int:
+    file = lab.data / "place.mark"
+    return int(file.read_text()) if file.exists() else 0
+
+
+def newest_entry(lab: Lab) -> int:
+    return int(lab.rows("SELECT MAX(id) FROM store_writebackevent")[0][0])
+
+
+def keep(lab: Lab, kept: Path, way: str) -> None:
+    """Of a hub that stands still."""
+    if way == "backup":
+        command(lab, lab.data, "backup", str(kept))
+    elif way == "older folder":
+        shutil.copytree(lab.data, kept)
+    else:
+        with closing(sqlite3.connect(lab.data / STORE)) as store, closing(sqlite3.connect(kept)) as old:
+            store.backup(old)
+
+
+def put_back(lab: Lab, kept: Path, way: str) -> None:
+    """In the place of a hub that was killed."""
+    if way == "backup":
+        command(lab, lab.data, "restore", str(kept))
+    elif way == "older folder":
+        lab.data.rename(kept.with_name("newer"))
+        shutil.copytree(kept, lab.data)
+    else:
+        with closing(sqlite3.connect(kept)) as old, closing(sqlite3.connect(lab.data / STORE)) as store:
+            old.backup(store)  # the same file, with less in it
 
 
 @pytest.mark.fault("R16")

@@ -6,7 +6,11 @@ Must not be in it: how a PMS calls it, whether it may be written (settings), its
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+
+AHEAD = timedelta(minutes=5)
+"""A program's clock may be so far ahead of ours."""
 
 
 class Medium(StrEnum):

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from chartbridge.domain.activities import ActivityKind, Medium
+from chartbridge.domain.activities import AHEAD, ActivityKind, Medium
 from chartbridge.domain.text import html_to_text, tidy
 from chartbridge.intake import pdf, phones
 from chartbridge.intake.new import BadActivity, NewActivity
@@ -21,7 +21,6 @@ from chartbridge.store.models import Activity
 
 MOST_BODY = 200_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(minutes=5)
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BODY_NOT_NEEDED = {ActivityKind.INCOMING_CALL, ActivityKind.OUTGOING_CALL, ActivityKind.MISSED_CALL}

@@ -67,6 +67,7 @@ class Desk:
     write_not_before: datetime | None
     write_failures: int
     look_first_until: int
+    restored_at: datetime | None
     provider_key: str
     version: str
     manifest: Manifest | None
@@ -114,6 +115,7 @@ def desk_of(link: Connection) -> Desk:
         write_not_before=link.write_not_before,
         write_failures=link.write_failures,
         look_first_until=link.look_first_until,
+        restored_at=link.restored_at,
         provider_key=link.provider_key,
         version=str(link.identity.get("version", "")),
         manifest=registry().manifests.get(link.connector),

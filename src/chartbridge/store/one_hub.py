@@ -152,7 +152,7 @@ class OneHub:
             late = gap is not None and gap >= lands_late and _anything_unsent(link)
             wait = lands_late if stood_by or late else timedelta()
             with writing():
-                look_first(link, now, wait=wait)
+                look_first(link, now, wait=wait, restored=stood_by)
                 row.update(standby_since=None)
                 notice(link.practice_id, "streams", [], now)
                 wake(link.pk, Lane.WRITE)
@@ -226,10 +226,13 @@ def _opened(file: Path) -> int:
         return descriptor
 
 
-def look_first(link: Connection, now: datetime, *, wait: timedelta) -> None:
-    """From here on look for every present writeback before it is sent, and send nothing for a while."""
+def look_first(link: Connection, now: datetime, *, wait: timedelta, restored: bool) -> None:
+    """From here on look for every present writeback before it is sent, and send nothing for a while. `restored`: look
+    also for what programs hand in from now on and may have handed in before (`handed_in`)."""
     newest = Writeback.objects.filter(connection_id=link.pk).order_by("-id").values_list("id", flat=True)
     changes: dict[str, object] = {"look_first_until": newest.first() or 0}
+    if restored:
+        changes["restored_at"] = now
     if wait:
         changes |= {"write_not_before": now + wait, "write_failures": 0}
     Connection.objects.filter(pk=link.pk).update(**changes)

@@ -5,9 +5,10 @@ Must not be in it: a default key. Without the key a secret can't be read, and th
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -51,5 +52,17 @@ def unseal(blob: bytes | memoryview) -> dict[str, str]:
     return opened
 
 
+def derive(told: Iterable[Sequence[str]]) -> list[bytes]:
+    """Return for each the 32 bytes that only this installation's key makes of it. Raises `FileNotFoundError` without
+    a key."""
+    key = _key().strip()
+    return [hmac.digest(key, json.dumps(each).encode(), "sha256") for each in told]
+
+
 def _fernet() -> Fernet:
-    return Fernet(os.environ.get("CHARTBRIDGE_KEY") or key_file().read_bytes())
+    return Fernet(_key())
+
+
+def _key() -> bytes:
+    given = os.environ.get("CHARTBRIDGE_KEY")
+    return given.encode() if given else key_file().read_bytes()

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,6 +79,11 @@ def authenticate(plain: str, clock: Clock | None = None) -> ApiToken | None:
         _remembered.keep(digest, token)
     _note_use(token, (clock or SystemClock()).now())
     return token
+
+
+def digests(token_ids: Iterable[int]) -> dict[int, str]:
+    """Return by what these tokens are known, revoked ones too: it is no other token's, in no other store either."""
+    return dict(ApiToken.objects.filter(pk__in=token_ids).values_list("pk", "digest"))
 
 
 def _digest(plain: str) -> str:

@@ -29,6 +29,7 @@ from chartbridge.store.one_hub import OneHub
 from chartbridge.store.writing_due import Pending, pending
 from chartbridge.writeback.claiming import Claimer
 from chartbridge.writeback.commands import command_of
+from chartbridge.writeback.handed_in import maybe_sent
 from chartbridge.writeback.look import CANT_ASK, Look, Looker, ask
 from chartbridge.writeback.outcomes import NOT_SENT, Hold, Outcome, after_first_look, after_write
 from chartbridge.writeback.recover import left_behind
@@ -166,9 +167,9 @@ class Deliverer:
             return False
         if ours:  # having just taken over, there may be something to wait or look for
             turn.taken = self._one_hub.taken(turn.link.pk)  # before what was stored at the taking is read
-            fresh = Connection.objects.values_list("look_first_until", "write_not_before")
-            until, turn.not_before = fresh.get(pk=turn.link.pk)
-            turn.desk = replace(turn.desk, look_first_until=until)
+            fresh = Connection.objects.values_list("look_first_until", "restored_at", "write_not_before")
+            until, restored_at, turn.not_before = fresh.get(pk=turn.link.pk)
+            turn.desk = replace(turn.desk, look_first_until=until, restored_at=restored_at)
         return ours
 
     def _may_send(self, turn: _Turn) -> bool:
@@ -389,7 +390,7 @@ class Deliverer:
 
     def _not_there_yet(self, turn: _Turn, claimed: Sequence[Row]) -> Sequence[Row]:
         """Of what another copy of this store may have sent, leave out what is in the chart already."""
-        doubtful = [row for row in claimed if row.id <= turn.desk.look_first_until]
+        doubtful = maybe_sent(turn.desk, claimed)
         if not doubtful:
             return claimed
         self._step("before_looking_first")

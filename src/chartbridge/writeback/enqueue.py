@@ -6,11 +6,12 @@ Settings decide here at first, and again when a writeback is claimed. Must not b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import deliveries, ledger, mirror
+from chartbridge.store import deliveries, handed_in, ledger, mirror
 from chartbridge.store.activities import file_sizes
 from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, connection_for_writing, read_desk
@@ -18,7 +19,7 @@ from chartbridge.store.mirror import appointment
 from chartbridge.store.models import Activity, Delivery, Writeback
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import change
-from chartbridge.writeback.planning import Given, plan, row_of
+from chartbridge.writeback.planning import Given, Planned, plan, row_of
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, judge
 from chartbridge.writeback.sentences import sentence
 from chartbridge.writeback.states import NEW, Event, allows, move, state_of
@@ -44,10 +45,9 @@ def enqueue_many(activities: Sequence[Activity], who: str) -> list[list[Writebac
         _retract_nameless(activities, who)
         connection_id = connection_for_writing(practice_id)
         desk = read_desk(connection_id) if connection_id else None
-        givens = given_of(activities, desk)
         made = [
-            [row_of(activity, planned, desk) for planned in plan(activity, desk, givens[activity.pk])]
-            for activity in activities
+            [row_of(activity, planned, desk) for planned in of_one]
+            for activity, of_one in zip(activities, plan_all(activities, desk), strict=True)
         ]
         at = max(activity.accepted_at for activity in activities)
         deliveries.add(practice_id, [each for rows in made for each in rows], who=who, at=at)
@@ -56,13 +56,38 @@ def enqueue_many(activities: Sequence[Activity], who: str) -> list[list[Writebac
     return [[row for row, _ in rows] for rows in made]
 
 
+def plan_all(activities: Sequence[Activity], desk: Desk | None) -> list[list[Planned]]:
+    """Return the writebacks that activities become, in their order. A derived marker that is another writeback's
+    already gives way to one made up anew."""
+    givens = given_of(activities, desk)
+    planned = [plan(activity, desk, givens[activity.pk]) for activity in activities]
+    derived = [
+        each.marker
+        for activity, of_one in zip(activities, planned, strict=True)
+        for each in of_one
+        if each.marker and givens[activity.pk].seed
+    ]
+    taken = handed_in.markers_taken(derived)
+    return [
+        plan(activity, desk, replace(givens[activity.pk], seed=None))
+        if any(each.marker in taken for each in of_one)
+        else of_one
+        for activity, of_one in zip(activities, planned, strict=True)
+    ]
+
+
 def given_of(activities: Sequence[Activity], desk: Desk | None) -> dict[int, Given]:
-    """Return what is known of activities beside themselves, in two queries."""
+    """Return what is known of activities beside themselves, in three queries."""
     keys = [activity.patient_key for activity in activities]
     known = mirror.patients_known(desk.connection_id, keys) if desk else {}
     sizes = file_sizes([activity.pk for activity in activities])
+    seeds = handed_in.seeds(activities) if desk else {}
     return {
-        activity.pk: Given(patient=known.get(activity.patient_key), size=sizes.get(activity.pk))
+        activity.pk: Given(
+            patient=known.get(activity.patient_key),
+            size=sizes.get(activity.pk),
+            seed=seeds.get(activity.pk),
+        )
         for activity in activities
     }
 

@@ -19,9 +19,9 @@ from chartbridge.store.models import Activity, Connection, Delivery, Seen, Write
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
-from chartbridge.writeback.enqueue import given_of
+from chartbridge.writeback.enqueue import plan_all
 from chartbridge.writeback.outcomes import IMPORTED, LOOK_FOR_IMPORT, may_be_taken
-from chartbridge.writeback.planning import Planned, plan, row_of
+from chartbridge.writeback.planning import Planned, row_of
 from chartbridge.writeback.rehearsal import Problem, Rehearsal, rehearse
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Verdict, judge
 from chartbridge.writeback.sentences import sentence
@@ -366,7 +366,7 @@ def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:
     """Make the text that could not be made before; further parts become writebacks of their own."""
     assert row.activity_id is not None
     activity = Activity.objects.get(pk=row.activity_id)
-    first, *others = plan(activity, desk, given_of([activity], desk)[activity.pk])
+    [[first, *others]] = plan_all([activity], desk)
     if first.verdict.code == row.reason_code:
         return []
     event = (

@@ -109,6 +109,8 @@ def after_first_look(
     """
     if isinstance(found, Exception):
         return Outcome(changes=(not_understood(row, found),))
+    if found is not None and found.handed_over:
+        return Outcome(changes=_taken(row, desk, found, now))
     if found is not None:
         return Outcome(changes=(_shown(row, desk, found, now, Event.FIND),))
     claim = desk.claim(row.command)

@@ -11,7 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.domain.marker import new_marker
+from chartbridge.domain.marker import derived_marker, new_marker
 from chartbridge.domain.notes import (
     MOST_PARTS,
     Story,
@@ -42,10 +42,11 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """What is known of an activity beside itself."""
+    """What is known of an activity beside itself. `seed`: what its markers are derived from; None: made up anew."""
 
     patient: bool | None
     size: int | None = None
+    seed: bytes | None = None
 
 
 def plan(
@@ -57,9 +58,9 @@ def plan(
         held = Verdict(event=Event.HOLD, code="no_connection", reason=reason)
         return [Planned(command=_main_command(activity), text="", marker="", verdict=held)]
     kind = ActivityKind(activity.kind)
-    planned = [_document(activity, desk)] if kind.is_document else _notes(activity, desk)
+    planned = [_document(activity, desk, given)] if kind.is_document else _notes(activity, desk, given)
     if kind is ActivityKind.VERIFICATION_NOTE and activity.verified_on:
-        planned.append(_verification(activity))
+        planned.append(_verification(activity, given))
     return [_judged(each, activity, desk, given, as_if_allowed) for each in planned]
 
 
@@ -106,7 +107,7 @@ def row_of(activity: Activity, planned: Planned, desk: Desk | None) -> tuple[Wri
 _UNDECIDED = Verdict(event=Event.QUEUE)
 
 
-def _notes(activity: Activity, desk: Desk) -> list[Planned]:
+def _notes(activity: Activity, desk: Desk, given: Given) -> list[Planned]:
     markers: dict[int, str] = {}
     claim = desk.claim(CommandKind.ADD_NOTE)
     try:
@@ -114,7 +115,7 @@ def _notes(activity: Activity, desk: Desk) -> list[Planned]:
             story_of(activity),
             limit=claim.max_text if claim else 0,
             charset=claim.charset if claim else "bmp",
-            marker_of_part=_remembered(markers),
+            marker_of_part=_remembered(markers, given),
         )
     except TooLong:
         reason = sentence("text_too_long", pms=desk.pms, most=MOST_PARTS)
@@ -133,17 +134,17 @@ def _notes(activity: Activity, desk: Desk) -> list[Planned]:
     ]
 
 
-def _document(activity: Activity, desk: Desk) -> Planned:
-    marker = new_marker()
+def _document(activity: Activity, desk: Desk, given: Given) -> Planned:
+    marker = _marker(given, CommandKind.ADD_DOCUMENT)
     day = _local(activity.occurred_at, desk.time_zone).date()
     claim = desk.claim(CommandKind.ADD_DOCUMENT)
     name = document_name(ActivityKind(activity.kind), day, marker, limit=claim.max_text if claim else 0)
     return Planned(command=CommandKind.ADD_DOCUMENT, text=name, marker=marker, verdict=_UNDECIDED)
 
 
-def _verification(activity: Activity) -> Planned:
+def _verification(activity: Activity, given: Given) -> Planned:
     assert activity.verified_on is not None
-    marker = new_marker()
+    marker = _marker(given, CommandKind.MARK_INSURANCE_VERIFIED)
     text = verification_text(activity.verified_on, marker)
     command = CommandKind.MARK_INSURANCE_VERIFIED
     return Planned(command=command, text=text, marker=marker, verdict=_UNDECIDED)
@@ -168,11 +169,15 @@ def _main_command(activity: Activity) -> CommandKind:
     return CommandKind.ADD_DOCUMENT if ActivityKind(activity.kind).is_document else CommandKind.ADD_NOTE
 
 
-def _remembered(markers: dict[int, str]) -> Callable[[int], str]:
+def _remembered(markers: dict[int, str], given: Given) -> Callable[[int], str]:
     def marker_of_part(part: int) -> str:
-        return markers.setdefault(part, new_marker())
+        return markers.setdefault(part, _marker(given, CommandKind.ADD_NOTE, part))
 
     return marker_of_part
+
+
+def _marker(given: Given, command: CommandKind, part: int = 1) -> str:
+    return derived_marker(given.seed, f"{command.value} {part}") if given.seed else new_marker()
 
 
 def _local(moment: datetime, zone: str) -> datetime:

@@ -1,7 +1,7 @@
 """At the start: a store that is a copy, or was put back from a backup, looks before it sends anything it already had.
 
-What it holds as waiting, the store it was copied from may have sent since. Must not be in it: how a copy is told
-(store.place), looking.
+What it holds as waiting, the store it was copied from may have sent since; what programs hand in again, too. Must not
+be in it: how a copy is told (store.place), looking.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _be_careful(moved: Moved, now: datetime) -> None:
         return
     copied = moved is not Moved.BOOTED
     for link in Connection.objects.order_by("id"):
-        look_first(link, now, wait=_longest_settle(link) if copied else timedelta())
+        look_first(link, now, wait=_longest_settle(link) if copied else timedelta(), restored=copied)
         if copied:
             detail = {"connection": link.pk, "how": moved.value}
             add_audit_entry(practice_id=link.practice_id, who=WHO, what="store.moved", detail=detail)

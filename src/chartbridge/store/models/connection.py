@@ -22,7 +22,9 @@ class Connection(models.Model):
     `highest` are the numbers that only grow (signals, keys), kept for the brake. `hold` is a sentence while
     nothing may be read or written (brake, update in progress, wrong setting), `hold_code` names its cause.
     Writebacks up to the number `look_first_until` may have been sent by another copy of this store: each is
-    looked for before it is sent. `standby_since` is set while another hub writes to this practice.
+    looked for before it is sent. `restored_at`: when this store was last found to be restored, copied or set back, or
+    took over from another hub; until then programs may have handed in what it does not know.
+    `standby_since` is set while another hub writes to this practice.
     `rereading`: a person released the brake, and nothing is written until the patients were read anew.
     """
 
@@ -44,6 +46,7 @@ class Connection(models.Model):
     write_not_before = models.DateTimeField(null=True)
     write_failures = models.IntegerField(default=0)
     look_first_until = models.BigIntegerField(default=0)
+    restored_at = models.DateTimeField(null=True)
     standby_since = models.DateTimeField(null=True)
     rereading = models.BooleanField(default=False)
     settings_version = models.IntegerField(default=1)
