@@ -196,6 +196,31 @@ def test_tables_that_change_so_that_everything_is_still_there_interrupt_nothing(
         rig.db.run(f"ALTER TABLE patient {back}")
 
 
+@pytest.mark.fault("R16")
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("table", ["patient", "appointment", "definition", "provider", "securitylog"])
+def test_a_table_that_is_emptied_pulls_the_brake_also_where_it_held_a_handful(
+    hub: Hub, table: str, restarted: bool
+) -> None:
+    rig = hub.rig
+    rig.book()
+    hub.look()
+    hub.look()
+    before = [set(each.objects.filter(gone_at=None).values_list("pk")) for each in MIRRORED]
+    assert all(0 < len(rows) <= 50 for rows in before[:2])
+    rig.knobs.empty_table(table)
+    if restarted:
+        hub.live.close()
+        hub.live = LiveConnectors(rig.clock)
+        hub.checker = Checker(hub.live, rig.clock)
+    rig.clock.passed += 300
+    hub.look()
+    hub.connection.refresh_from_db()
+    assert hub.connection.hold_code == "brake"
+    assert [set(each.objects.filter(gone_at=None).values_list("pk")) for each in MIRRORED] == before
+
+
+MIRRORED = (MirrorPatient, MirrorAppointment, LookupEntry)
 MANY, FIRST_COPY = 5000, 100_000
 
 

@@ -126,11 +126,17 @@ def test_new_patients_and_documents_with_random_keys_are_found(myisam_rig: OpenD
 
 @pytest.mark.fault("R14")
 @pytest.mark.parametrize("stream", SCHEDULE)
-def test_what_was_written_past_the_history_is_noticed(myisam_rig: OpenDentalRig, stream: Stream) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+def test_what_was_written_past_the_history_is_noticed_within_five_minutes(
+    myisam_rig: OpenDentalRig, stream: Stream, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
     rig = myisam_rig
     visit, lost = rig.book(), rig.book()
+    if slow:
+        timed = Database.timed
+        monkeypatch.setattr(Database, "timed", lambda *asked: (timed(*asked)[0], 0.5))
     connector, cursor = _quiet(rig, stream)
-    rig.clock.passed += 3600
+    rig.clock.passed += 300 - 60  # and its check interval is at most a minute
     rig.db.run("UPDATE appointment SET Confirmed=25 WHERE AptNum=?", int(visit))
     rig.db.run("DELETE FROM appointment WHERE AptNum=?", int(lost))
     heard = read_on(connector, stream, cursor)  # type: ignore[arg-type]
@@ -372,6 +378,7 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {
     "appointments_from": ("2026-11-24 00:00:00", "2027-11-25 00:00:00"),
     "appointments_at": ("2026-11-24 10:00:00",),
     "scan_appointments": ("2026-11-24 00:00:00", "2026-11-24 00:00:00", "2027-11-25 00:00:00"),
+    "any_appointment": (),
     "patients_of_day": ("2026-11-24 00:00:00", "2026-11-25 00:00:00"),
     "patients_after": ("5000",),
     "patients_from": ("5000",),

@@ -44,6 +44,9 @@ STAMP_OVERLAP = timedelta(
     minutes=5
 )  # a transaction's stamps are as old as its statements when it is committed
 FINGERPRINT_SHARE = 250_000.0  # it may take one part in so many of the time
+FINGERPRINT_WITHIN_S = (
+    240.0  # but with the check interval it is taken within five minutes, however slow it is
+)
 _CRC = len(APPOINTMENT_FIELDS)
 _STAMP = APPOINTMENT_FIELDS.index("DateTStamp")
 _TIME = APPOINTMENT_FIELDS.index("AptDateTime")
@@ -221,7 +224,7 @@ class ScheduleReader:
             return None
         self._db.before_reading()
         rows, seconds = self._db.timed("day_fingerprint", now.today)
-        due = self._clock.monotonic() + seconds * FINGERPRINT_SHARE
+        due = self._clock.monotonic() + min(seconds * FINGERPRINT_SHARE, FINGERPRINT_WITHIN_S)
         mark = (today, rows[0][0] or "0", rows[0][1] or "0")
         if mark == held.day:
             if known and day is not None:
@@ -252,6 +255,11 @@ class ScheduleReader:
         self, stream: Stream, held: Cursor, rows: Sequence[Texts], fresh: _Day, before: _Day | None
     ) -> Page:
         """The day's rows that are not as they were; those that left the day are asked for by key."""
+        had_any = held.day is not None and held.day[1] != "0"
+        if had_any and not rows and not self._db.rows("any_appointment"):
+            return Page(
+                cursor=held.text(), went_back=True
+            )  # the history tells of no deletion: it was emptied
         found = _Found(rows=len(rows))
         if before is not None:
             rows = [row for row in rows if before.sums.get(row[0] or "") != fresh.sums[row[0] or ""]]

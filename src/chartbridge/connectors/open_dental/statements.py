@@ -98,6 +98,7 @@ STATEMENTS: dict[str, str] = {
         "SELECT {appointment} FROM appointment {by_time} WHERE AptDateTime >= %s AND AptDateTime < %s "
         f"ORDER BY AptDateTime LIMIT {FIRST_PAGE}"
     ),
+    "any_appointment": "SELECT AptNum FROM appointment LIMIT 1",
     "appointments_at": "SELECT {appointment} FROM appointment WHERE AptDateTime = %s",
     "scan_appointments": (
         "SELECT COUNT(*), MIN(AptDateTime), MAX(AptDateTime), "
