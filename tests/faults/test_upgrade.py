@@ -128,6 +128,30 @@ def test_many_rows_are_changed_in_time_and_go_on_after_every_kill(tmp_path: Path
     assert took <= 60.0
 
 
+@pytest.mark.fault("R28")
+def test_a_backup_of_many_rows_is_restored_in_time(tmp_path: Path, told: Told) -> None:
+    """On an empty machine, from the two files that are kept elsewhere; the oldest kept folder with many rows more."""
+    rows = size(30_000, 2_200_000)
+    data, elsewhere, backup = tmp_path / "hub", tmp_path / "elsewhere", tmp_path / "hub.backup"
+    for each in (data, elsewhere):
+        each.mkdir()
+    kept_folders()[0].unpack_store(data)
+    assert migrated(data) == 0
+    before = {table: grown(data / STORE, table, rows // len(GROW)) for table in GROW}
+    by_command(data, "backup", str(backup))
+    began = time.monotonic()
+    by_command(elsewhere, "restore", str(backup))
+    took = time.monotonic() - began
+    assert {table: counted(elsewhere / STORE, table) for table in GROW} == before
+    told(
+        f"a backup of {rows} rows restored on an empty machine",
+        took_s=round(took, 1),
+        megabytes=round(backup.stat().st_size / 1e6),
+    )
+    assert took <= 600.0
+
+
+STORE = "chartbridge.sqlite3"
 GROW = ("store_writeback", "store_activity", "store_statussighting", "store_mirrorappointment")
 
 
@@ -158,18 +182,28 @@ def counted(file: Path, table: str, where: str = "1") -> int:
     return int(count)
 
 
+def by_command(data: Path, *words: str) -> None:
+    """`chartbridge …` on a data folder."""
+    command = [sys.executable, "-m", "chartbridge.cli", *words]
+    done = subprocess.run(command, env=environment(data), capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def environment(data: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "CHARTBRIDGE_DATA": str(data),
+        "CHARTBRIDGE_DATABASE_URL": "",
+        "CHARTBRIDGE_KEY": KEY,
+    }
+
+
 def migrated(data: Path, **faults: object) -> int:
     """`chartbridge migrate` on a data folder; returns how it ended."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.hub_that_dies", "migrate"],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "CHARTBRIDGE_DATA": str(data),
-            "CHARTBRIDGE_DATABASE_URL": "",
-            "CHARTBRIDGE_KEY": KEY,
-            "FAULTS": json.dumps(faults),
-        },
+        env=environment(data) | {"FAULTS": json.dumps(faults)},
         capture_output=True,
         text=True,
         timeout=600,
