@@ -15,8 +15,9 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from chartbridge.domain.activities import ActivityKind
-from chartbridge.store import ledger
+from chartbridge.store import chart_writes, ledger
 from chartbridge.store.models import Delivery, MailSetting, Role, Seen, Writeback, WritebackEvent
+from chartbridge.writeback import mend
 from tests.conftest import LiveHub
 from tests.servers.smtp import mail_server
 from tests.web.conftest import SignIn
@@ -178,6 +179,27 @@ def test_everything_written_to_a_chart_is_there_with_its_receipt(day: Day, desk:
         assert absent not in html
     assert "Nothing was written yet" in desk.get("/patients/13/writes/").content.decode()
     assert desk.get("/patients/4040/writes/").status_code == 404
+
+
+def test_what_was_written_vanished_and_was_let_go_is_there_too(day: Day, desk: Client) -> None:
+    a_written_note(day)
+    row = Writeback.objects.get()
+    Writeback.objects.update(seen=Seen.MISSING)
+    assert mend.dismiss(day.practice.pk, [row.pk], "mary@example.com") == 1
+    html = desk.get("/patients/11/writes/").content.decode()
+    assert "commlog 4711" in html
+    assert "Let go" in html
+    a_writeback(day, an_activity(day, "11", ActivityKind.PATIENT_NOTE, "Never sent."), Delivery.RETRACTED)
+    assert "Never sent." not in desk.get("/patients/11/writes/").content.decode()
+
+
+def test_where_not_everything_is_shown_it_says_so(
+    day: Day, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_written_note(day)
+    assert "The newest" not in desk.get("/patients/11/writes/").content.decode()
+    monkeypatch.setattr(chart_writes, "MOST", 1)
+    assert "The newest 1 are shown" in desk.get("/patients/11/writes/").content.decode()
 
 
 @pytest.mark.parametrize("size", SIZES)

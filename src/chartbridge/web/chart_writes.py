@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from chartbridge.store import chart_writes
 from chartbridge.store.board import front_connection
-from chartbridge.store.chart_writes import of_patient
 from chartbridge.store.mirror import patient
 from chartbridge.store.models import Role
 from chartbridge.web.access import StaffRequest, needs
@@ -28,6 +28,12 @@ def page(request: StaffRequest, key: str) -> HttpResponse:
     if connection is None or who is None:
         return render(request, "web/patients/unknown.html", {"key": key}, status=404)
     audit(request, "patient.writes_viewed", key)
-    writes = [(shown(each.row), each.entries) for each in of_patient(request.practice.pk, key)]
-    context = {"patient": who, "writes": writes, "printed": timezone.now(), "who": request.user.email}
+    writes = [(shown(each.row), each.entries) for each in chart_writes.of_patient(request.practice.pk, key)]
+    context = {
+        "patient": who,
+        "writes": writes,
+        "cut_at": chart_writes.MOST if len(writes) >= chart_writes.MOST else 0,
+        "printed": timezone.now(),
+        "who": request.user.email,
+    }
     return render(request, "web/patients/writes.html", context)
