@@ -205,7 +205,10 @@ def _ledger(asked: argparse.Namespace) -> int:
     from chartbridge import proving
 
     if asked.what == "verify":
-        return proving.verify(_practices(asked.practice), kept_hash=asked.last_hash)
+        those = _practices(asked.practice)
+        if asked.last_hash and len(those) > 1:
+            raise Wrong("A hash is of one practice's ledger. Say of whose with --practice.")
+        return proving.verify(those, kept_hash=asked.last_hash)
     return proving.export(
         _practice(asked.practice),
         form=asked.format,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chartbridge import proving
+from chartbridge import cli, proving
 from chartbridge.demo.practice import Ready
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.clock import SystemClock
@@ -20,7 +20,14 @@ from chartbridge.store import ledger
 from chartbridge.store.database import writing
 from chartbridge.store.ledger_export import harmless
 from chartbridge.store.live_connectors import live
-from chartbridge.store.models import Activity, LedgerCheck, MirrorPatient, Writeback, WritebackEvent
+from chartbridge.store.models import (
+    Activity,
+    LedgerCheck,
+    MirrorPatient,
+    Practice,
+    Writeback,
+    WritebackEvent,
+)
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
 from tests.cli.places import set_up_on
@@ -84,6 +91,19 @@ def test_what_is_cut_off_after_a_good_look_shows_in_the_next_one(
     for _ in range(2):  # a look that found it broken is not what the next one compares with
         assert proving.verify([ready.practice_id]) == 1
         assert "the ledger ends at entry" in capsys.readouterr().out
+
+
+def test_a_hash_that_was_kept_is_asked_whose_it_is_where_there_are_several(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_ready_here", lambda: None)
+    Practice.objects.create(name="Other")
+    words = ["ledger", "verify", "--last-hash", ledger.last_hash(ready.practice_id)]
+    for more, code in (([], 2), (["--practice", str(ready.practice_id)], 0)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*words, *more])
+        assert ended.value.code == code
+    assert "--practice" in capsys.readouterr().err
 
 
 def test_an_export_holds_every_entry_and_no_formula(
