@@ -42,13 +42,14 @@ def serve(*, host: str = HOST, port: int = PORT) -> None:
         bootstrap.migrate()
         _welcome(folder, host, port)
         with _gentle_signals():
+            pages = _pages()  # before the hub: none works whose pages can't be had, or while they are loaded
             hub = bootstrap.make_hub()
             hub.start()
             _collect_less()
             _give_large_blocks_back()
             log.info("started", host=host, port=port, pid=os.getpid())
             try:
-                _pages().run(sockets=[listening])
+                pages.run(sockets=[listening])
             finally:
                 _end(hub)
 
@@ -76,8 +77,11 @@ def _end(hub: bootstrap.Hub) -> None:
 
 
 def _pages() -> uvicorn.Server:
+    from django.urls import get_resolver
+
     from chartbridge.project.asgi import application
 
+    get_resolver().url_patterns  # noqa: B018  which loads whatever answers
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return uvicorn.Server(
         uvicorn.Config(

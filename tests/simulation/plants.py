@@ -118,7 +118,7 @@ def _a_taken_write_is_taken_as_seen() -> list[Any]:
     was = outcomes._taken
 
     def seen(row: Row, desk: Desk, receipt: Receipt, now: datetime) -> tuple[Change, ...]:
-        return tuple(replace(each, seen=Seen.SEEN.value) for each in was(row, desk, receipt, now))
+        return tuple(each._replace(seen=Seen.SEEN.value) for each in was(row, desk, receipt, now))
 
     return [mock.patch.object(outcomes, "_taken", seen)]
 

@@ -333,3 +333,23 @@ def test_what_may_not_go_out_any_more_is_not_sent_and_its_line_is_not_lost_for_g
     assert not any(asked)
     assert http.write("POST", "x", {}).status == 200
     assert len(asked) == 1
+
+
+def test_a_small_request_goes_out_in_one_piece_and_a_large_one_in_pieces(
+    server: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    send = lines.HTTPConnection.send
+
+    def counted(self: lines.HTTPConnection, data: bytes) -> None:
+        sent.append(len(data))
+        send(self, data)
+
+    monkeypatch.setattr(lines.HTTPConnection, "send", counted)
+    http = _http(server(_many).port)
+    http.write("POST", "x", {"note": "é" * 100})
+    assert len(sent) == 1
+    http.write("POST", "x", "a" * 3 * http_module.PIECE)
+    assert len(sent) > 4
+    assert sum(sent) > 3 * http_module.PIECE
+    http.close()

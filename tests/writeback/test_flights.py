@@ -18,7 +18,7 @@ from chartbridge.pms.errors import Unavailable, Uncertain
 from chartbridge.store import one_hub
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
 from chartbridge.store.one_hub import OneHub
-from chartbridge.writeback import deliver
+from chartbridge.writeback import deliver, sending
 from chartbridge.writeback.recover import recover
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector
@@ -368,3 +368,20 @@ def test_a_document_that_is_on_its_way_for_minutes_keeps_the_lease_and_the_pract
     office.deliver(deliverer)
     assert _standing(Delivery.TAKEN) == 1
     assert office.pms.writes == 1
+
+
+def test_threads_are_used_again_and_end_when_nothing_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_KEPT_S", 0.2)
+    others = set(threading.enumerate())
+    pool, met = sending.Threads(), threading.Barrier(3)
+    assert len({pool.submit(threading.current_thread).result() for _ in range(50)}) <= 2
+    both = [pool.submit(met.wait, 5) for _ in range(2)]
+    met.wait(5)
+    assert sorted(each.result(5) for each in both) != [None, None]
+    failing = pool.submit(int, "no number")
+    assert isinstance(failing.exception(5), ValueError)
+    until = time.monotonic() + 5
+    while set(threading.enumerate()) - others and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not set(threading.enumerate()) - others
+    assert pool.submit(int, "7").result(5) == 7

@@ -9,8 +9,10 @@ from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.errors import Refused
 from chartbridge.store import deliveries, ledger, queue
 from chartbridge.store.models import Delivery, Writeback, WritebackEvent
+from chartbridge.writeback.changes import change
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.preview import preview_note
+from chartbridge.writeback.states import Event
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import lose_answer
 
@@ -165,3 +167,43 @@ def test_the_preview_is_what_is_written(office: Office) -> None:
     )
     text = office.only().text
     assert text.replace(office.only().marker, "CB-7K2QM9XD") == preview_note(ActivityKind.OUTGOING_TEXT)
+
+
+def test_rows_are_read_as_the_database_has_them(office: Office) -> None:
+    text = 'He said "a\\b",\r\n\ttab \x1f, 😀, ü, \u2028, {"x": [1, null]} %s %%'
+    row = office.enqueue()[0]
+    Writeback.objects.filter(pk=row.pk).update(
+        text=text, payload={"a": text, "b": ""}, record="note 9007199254740993"
+    )
+    office.deliver()
+    kept = Writeback.objects.select_related("activity").get(pk=row.pk)
+    assert kept.activity is not None
+    assert None not in (kept.taken_at, kept.sending_at)
+    (found,) = deliveries.read_rows(office.practice.pk, [row.pk])
+    activity = {"occurred_at": kept.activity.occurred_at, "verified_on": kept.activity.verified_on}
+    assert (
+        found._asdict()
+        == {name: getattr(kept, name) for name in found._fields if name not in activity} | activity
+    )
+
+
+def test_of_many_rows_that_move_at_once_those_that_have_moved_meanwhile_stay(office: Office) -> None:
+    ids = [office.enqueue(body=f"Note {n}.")[0].pk for n in range(deliveries.AT_ONCE + 20)]
+    rows = deliveries.read_rows(office.practice.pk, ids)
+    moved = {ids[0], ids[deliveries.AT_ONCE + 5]}
+    Writeback.objects.filter(pk__in=moved).update(attempts=3)
+    with deliveries.moving(office.practice.pk, who="mary@example.com", at=office.clock.now()) as moves:
+        fields = {"sending_at": office.clock.now(), "payload": {"n": 1}, "recorded_at": None}
+        done = moves.apply(
+            [change(row, Event.CLAIM, fields={**fields, "record": f"note {row.id}"}) for row in rows]
+        )
+    assert [each.row.id for each in done] == [pk for pk in ids if pk not in moved]
+    for row in Writeback.objects.filter(pk__in=ids):
+        wanted = (
+            ("queued", "", None, {})
+            if row.pk in moved
+            else ("sending", f"note {row.pk}", office.clock.now(), {"n": 1})
+        )
+        assert (row.delivery, row.record, row.sending_at, row.payload) == wanted
+    assert WritebackEvent.objects.filter(move="claim").count() == len(done)
+    assert not ledger.verify(office.practice.pk).breaks

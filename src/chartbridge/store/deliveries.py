@@ -9,10 +9,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
@@ -37,6 +37,8 @@ LOOKS_WITHIN = timedelta(minutes=10)
 """Reading back is never put off for longer: a moment farther ahead is of a clock that has been set back since."""
 ALONE = "alone"
 """In the ledger entry of a restart: nothing else of the connection was being sent when the process ended."""
+AT_ONCE = 250
+"""So many rows are moved by one statement."""
 _FIELDS = (
     "id",
     "practice_id",
@@ -64,10 +66,14 @@ _FIELDS = (
 
 _PAYLOAD = _FIELDS.index("payload")
 _MOMENTS = tuple(at for at, name in enumerate(_FIELDS) if name.endswith("_at"))
+_DAY = _FIELDS.index("activity__verified_on")
+_IN_ONE = f"SELECT json_group_array(json_array({', '.join(_FIELDS)})) FROM ({{}})"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Row(NamedTuple):
     """A writeback as delivery needs it. `occurred_at` and `verified_on` are the activity's."""
 
     id: int
@@ -97,16 +103,15 @@ class Row:
         return f"Row({self.id}, {self.delivery}/{self.seen}, attempts={self.attempts})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A row's move to where it stands next. `fields` are further columns; `detail` goes into the ledger."""
 
     row: Row
     move: str
     delivery: str
     seen: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    detail: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, Any] = _NOTHING
+    detail: Mapping[str, object] = _NOTHING
 
 
 def claimable(connection_id: int, limit: int, *, paused: frozenset[str]) -> list[Row]:
@@ -387,35 +392,49 @@ def _update_all(changes: Sequence[Change]) -> list[Change]:
     for each in changes:
         groups[tuple(sorted(each.fields))].append(each)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic():
             for names, group in groups.items():
-                cursor.executemany(_statement(names), [_values(names, each) for each in group])
-                if cursor.rowcount != len(group):
-                    raise _Stale
+                for at in range(0, len(group), AT_ONCE):
+                    piece = group[at : at + AT_ONCE]
+                    if _update(names, piece) != len(piece):
+                        raise _Stale
     except _Stale:
-        return [each for each in changes if _update(each)]
+        return [each for each in changes if _update(tuple(sorted(each.fields)), [each])]
     return list(changes)
 
 
-def _update(change: Change) -> bool:
-    names = tuple(sorted(change.fields))
+def _update(names: tuple[str, ...], changes: Sequence[Change]) -> int:
+    """Move rows in one statement: each time that one is carried out, SQLite and the other threads change places."""
+    given = [value for each in changes for value in _values(names, each)]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(names), _values(names, change))
-        return bool(cursor.rowcount)
+        cursor.execute(_statement(names, len(changes)), given)
+        return int(cursor.rowcount)
 
 
-def _statement(names: Sequence[str]) -> str:
-    columns = "".join(f', "{name}" = %s' for name in names)
+@lru_cache(maxsize=64)
+def _statement(names: tuple[str, ...], count: int) -> str:
+    sets = "".join(f', "{name}" = {_typed(name, at)}' for at, name in enumerate(names, 7))
+    row = f"({', '.join(['%s'] * (len(names) + 6))})"
     return (
-        f"UPDATE store_writeback SET delivery = %s, seen = %s{columns}"
-        " WHERE id = %s AND delivery = %s AND seen = %s AND attempts = %s"
+        f"UPDATE store_writeback SET delivery = was.column5, seen = was.column6{sets}"
+        f" FROM (VALUES {', '.join([row] * count)}) AS was WHERE store_writeback.id = was.column1 AND"
+        " store_writeback.delivery = was.column2 AND store_writeback.seen = was.column3 AND"
+        " store_writeback.attempts = was.column4"
     )
 
 
+def _typed(name: str, at: int) -> str:
+    """PostgreSQL has to be told the types of values that stand in a list."""
+    if connection.vendor == "sqlite":
+        return f"was.column{at}"
+    return f"CAST(was.column{at} AS {Writeback._meta.get_field(name).db_type(connection)})"
+
+
 def _values(names: Sequence[str], change: Change) -> list[Any]:
-    row = change.row
-    given = [_adapted(change.fields[name]) for name in names]
-    return [str(change.delivery), str(change.seen), *given, row.id, row.delivery, row.seen, row.attempts]
+    row, fields = change.row, change.fields
+    stood = [row.id, row.delivery, row.seen, row.attempts]
+    told = [value if type(value := fields[name]) is str else _adapted(value) for name in names]
+    return [*stood, str(change.delivery), str(change.seen), *told]
 
 
 def _adapted(value: Any) -> Any:
@@ -460,21 +479,27 @@ def _locked(rows: QuerySet[Writeback]) -> QuerySet[Writeback]:
 
 
 def _rows(rows: QuerySet[Writeback]) -> list[Row]:
-    """Read the columns as the database has them: Django's own way from there to Python costs more than the query."""
+    """Read the columns as the database has them: Django's own way from there to Python costs more than the query.
+
+    From SQLite all at once, as JSON: row by row, it would change places with the other threads at each.
+    """
     try:
         statement, given = rows.values_list(*_FIELDS).query.sql_with_params()
     except EmptyResultSet:
         return []
+    in_one = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        return [_row(values) for values in cursor.fetchall()]
+        cursor.execute(_IN_ONE.format(statement) if in_one else statement, given)
+        found = json.loads(cursor.fetchone()[0]) if in_one else cursor.fetchall()
+    return [_row(values) for values in found]
 
 
 def _row(values: Sequence[Any]) -> Row:
     given = list(values)
     given[_PAYLOAD] = json.loads(given[_PAYLOAD])
     for at in _MOMENTS:
-        moment = given[at]
-        if moment is not None and moment.tzinfo is None:  # SQLite has them without their zone, which is UTC
-            given[at] = moment.replace(tzinfo=UTC)
+        if isinstance(given[at], str):  # SQLite has them without their zone, which is UTC
+            given[at] = datetime.fromisoformat(given[at]).replace(tzinfo=UTC)
+    if isinstance(given[_DAY], str):
+        given[_DAY] = date.fromisoformat(given[_DAY])
     return Row(*given)

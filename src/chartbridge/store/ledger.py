@@ -10,11 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -29,8 +29,9 @@ _AT_ONCE = 2000
 _ROWS_AT_ONCE = 500
 _INSERT = (
     "INSERT INTO store_writebackevent (practice_id, writeback_id, at, who, move, delivery, seen, attempt, detail,"
-    " prev_hash, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    " prev_hash, hash) VALUES {}"
 )
+_ENTRY = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _SELECT = (
     "SELECT id, writeback_id, {at}, who, move, delivery, seen, attempt, detail, prev_hash, hash"
     " FROM store_writebackevent WHERE practice_id = %s AND id > %s ORDER BY id LIMIT %s"
@@ -58,8 +59,7 @@ WROTE = "wrote"
 """In an entry's detail: the digest of what was written, to whom, and as which record."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One move to be written down. `detail` holds codes and numbers only."""
 
     writeback_id: int
@@ -67,7 +67,7 @@ class Entry:
     delivery: str
     seen: str
     attempt: int = 0
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = {}
 
 
 class Wrong(StrEnum):
@@ -147,7 +147,7 @@ def append(practice_id: int, entries: Sequence[Entry], *, who: str, at: datetime
     stamp = connection.ops.adapt_datetimefield_value(at)
     moment = _moment(at)
     last = last_hash(practice_id)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for each in entries:
         detail = _canonical(each.detail)
         made = _hash(last, practice_id, moment, who, each, detail)
@@ -155,7 +155,10 @@ def append(practice_id: int, entries: Sequence[Entry], *, who: str, at: datetime
         rows.append((practice_id, *told, detail, last, made))
         last = made
     with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, rows)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            piece = rows[start : start + _ROWS_AT_ONCE]
+            statement = _INSERT.format(", ".join([_ENTRY] * len(piece)))
+            cursor.execute(statement, [value for row in piece for value in row])
 
 
 def last_hash(practice_id: int) -> str:

@@ -27,7 +27,9 @@ class Limits:
         left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        sock.settimeout(min(self.silence_s, left))
+        within = min(self.silence_s, left)
+        if within != sock.gettimeout():  # to set it is a call of the system
+            sock.settimeout(within)
 
 
 class WholeAnswer(HTTPResponse):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -22,7 +22,7 @@ from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.addresses import web_address
 from chartbridge.transport.answers import Limits, WholeAnswer, answer_of
-from chartbridge.transport.lines import Lines, NoLine, cut
+from chartbridge.transport.lines import Line, Lines, NoLine, cut
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
@@ -192,7 +192,7 @@ class _TooLarge(Exception):
 
 
 def _ask(
-    line: HTTPConnection,
+    line: Line,
     method: str,
     address: str,
     body: bytes | None,
@@ -204,10 +204,13 @@ def _ask(
         line.request(method, address, headers=headers)
         return
     headers["Content-Length"] = str(len(body))
+    if len(body) <= PIECE:
+        line.request_whole(method, address, body, headers)
+        return
     line.request(method, address, _pieces(body, line, limits), headers)
 
 
-def _pieces(body: bytes, line: HTTPConnection, limits: Limits) -> Iterator[memoryview]:
+def _pieces(body: bytes, line: Line, limits: Limits) -> Iterator[memoryview]:
     """The body, a piece at a time. One that takes long goes on only as long as it still may.
 
     Whoever takes over reckons with one silence between the last question and the last byte, not with more.

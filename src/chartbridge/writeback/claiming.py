@@ -6,7 +6,6 @@ Must not be in it: sending, the lease.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from chartbridge.pms.commands import CommandKind
@@ -42,7 +41,7 @@ class Claimer:
                 break
             claimed = _claim(desk, moves, rows, now)
         return [
-            replace(row, delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
+            row._replace(delivery=Delivery.SENDING.value, attempts=row.attempts + 1, sending_at=now)
             for row in claimed
         ]
 

@@ -39,7 +39,7 @@ from chartbridge.writeback.unasked import parted
 
 WHO = "chartbridge"
 BATCH = 16
-LARGEST_BATCH = 128
+LARGEST_BATCH = 256
 QUICK = 0.25
 """A batch grows while it goes through within this time: after a crash all of it must be looked for."""
 SLOW = 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -194,7 +194,7 @@ def _taken(row: Row, desk: Desk, receipt: Receipt, now: datetime) -> tuple[Chang
     taken = change(row, Event.TAKE, fields=fields, detail=_record(receipt))
     if not receipt.seen:
         return (taken,)
-    at_taken = replace(row, delivery=taken.delivery, seen=taken.seen, taken_at=now)
+    at_taken = row._replace(delivery=taken.delivery, seen=taken.seen, taken_at=now)
     return (taken, _shown(at_taken, desk, receipt, now, Event.SEE))
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from datetime import datetime
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ Job = tuple[Row, Command]
 Answered = tuple[Row, Answer, datetime]
 """A row, what came of it, and when."""
 _Write = Callable[[Command], Answer]
+_KEPT_S = 10.0
 _WALLS = (Unavailable, Unauthorised, Misconfigured)
 
 
@@ -51,7 +53,12 @@ def send(
 
 
 class Threads(Executor):
-    """A thread for each job. Like the threads that deliver, none of them keeps the process from ending."""
+    """A thread for each job at hand, kept for the next one for a while. Like the threads that deliver, none of them
+    keeps the process from ending."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Begin a job; what it raises is kept for who asks for its result."""
@@ -63,8 +70,22 @@ class Threads(Executor):
             except BaseException as error:
                 future.set_exception(error)
 
-        threading.Thread(target=run, name="write", daemon=True).start()
+        self._jobs.put(run)
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._work, name="write", daemon=True).start()
         return future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=_KEPT_S)
+            except Empty:
+                if self._idle.acquire(blocking=False):  # nobody counts on this thread any more
+                    return
+                continue
+            job()
+            del job
+            self._idle.release()
 
 
 class Flight:
