@@ -7,13 +7,14 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
-from tests.faults.lab import Lab
-from tests.faults.sizes import size
+from tests.faults.lab import Lab, Process, await_that
+from tests.faults.sizes import FULL, size
 from tests.servers.postgres import Postgres
 from tests.servers.process import free_port
 
@@ -55,6 +56,62 @@ def test_hubs_on_one_postgresql_write_nothing_twice_while_some_are_killed(
         )
     finally:
         lab.close()
+
+
+@pytest.mark.fault("R18")
+@pytest.mark.postgres
+def test_hubs_on_one_postgresql_write_as_fast_together_as_one(
+    postgres: Postgres, tmp_path: Path, told: Told
+) -> None:
+    """Each as on a machine of its own: they don't see each other's lock files, and all ask for every practice."""
+    url = postgres.url(postgres.create_database("fast_hubs"))
+    lab = Lab(tmp_path, offices=3, database_url=url, seed=19)
+    try:
+        lab.start()
+        others = [_elsewhere(lab, tmp_path / f"other{number}") for number in range(size(1, 3))]
+        alone, together = [], []
+        for turn in range(size(2, 5)):
+            for with_others in (turn % 2 == 1, turn % 2 == 0):
+                if with_others:
+                    for each in others:
+                        each.start()
+                (together if with_others else alone).append(_writes_per_s(lab, size(300, 1000)))
+                for each in others:
+                    each.stop()
+        verdict = lab.settle()
+        ratio = median(together) / median(alone)
+        told(
+            f"{1 + len(others)} hubs on one PostgreSQL and one alone drain the same queue in turn",
+            verdict,
+            alone_per_s=[round(each) for each in alone],
+            together_per_s=[round(each) for each in together],
+            ratio=round(ratio, 2),
+        )
+        assert ratio >= (0.9 if FULL else 0.5)  # a short turn is over in two seconds
+    finally:
+        lab.close()
+
+
+def _elsewhere(lab: Lab, folder: Path) -> Process:
+    """Describe one more hub on the same store, as on another machine."""
+    (folder / "tmp").mkdir(parents=True)
+    return lab.make_hub(port=free_port(), data=folder, wrap=["env", f"TMPDIR={folder / 'tmp'}"])
+
+
+def _writes_per_s(lab: Lab, each: int) -> float:
+    """Queue so many at each practice while none may be sent, let all be sent at one moment, and wait until all are."""
+    lab.rows("UPDATE store_connection SET write_not_before = now() + interval '1 hour' RETURNING id")
+    lab.hand_in(each)
+    queued = lab.standing("delivery='queued'")
+    assert queued >= each * len(lab.offices)
+    known_to_all = "now() + interval '8 seconds'"  # each hub looks at the rows every five seconds
+    ((began,), *_) = lab.rows(
+        f"UPDATE store_connection SET write_not_before = {known_to_all} RETURNING write_not_before"
+    )
+    await_that(lambda: lab.standing("delivery<>'taken'") == 0, 300, "the last", tell=lab.where_they_stand)
+    ((ended,),) = lab.rows("SELECT MAX(taken_at) FROM store_writeback")
+    lab.await_quiet()
+    return queued / float((ended - began).total_seconds())
 
 
 @pytest.mark.fault("R18")
