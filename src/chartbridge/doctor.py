@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.connector import Finding
 from chartbridge.pms.errors import PmsError
 from chartbridge.pms.registry import registry
-from chartbridge.store import tending
+from chartbridge.store import room, tending
 from chartbridge.store.live_connectors import live
 from chartbridge.store.models import Connection, Delivery, StreamState
 from chartbridge.store.secrets import WrongKey, key_file, unseal
@@ -142,10 +141,10 @@ def _key() -> Finding:
 
 
 def _space() -> Finding:
-    folder = Path(settings.DATA_DIR)
-    free = shutil.disk_usage(
-        folder if folder.is_dir() else folder.parent if folder.parent.is_dir() else "/"
-    ).free
+    free = room.free()
+    if free < room.LEAST:
+        full = f"The disk of the data folder is full ({free / 1024**2:.0f} MB are free): nothing new can be taken in."
+        return _bad("disk", full, "Make room: half a GB at least. What was taken in is not lost.")
     words = f"{free / 1024**3:.1f} GB are free on the disk of the data folder."
     return (
         _good("disk", words) if free >= LEAST_FREE else _bad("disk", words, "Make room: half a GB at least.")

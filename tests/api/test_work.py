@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection as database
@@ -53,6 +55,43 @@ def test_health_tells_streams_and_queue(program: Program) -> None:
     streams = {s["stream"]: s for s in told["streams"]}
     assert streams["appointments"]["lag_p50_ms"] == 812
     assert told["writebacks"]["queued"] == 1
+
+
+def test_a_database_without_room_is_said_until_something_is_kept_again(program: Program) -> None:
+    long = TEXT | {"body": "See you at noon. " * 500}
+    assert body_of(program.get("/health"))["disk_full"] is False
+    with no_room():
+        answers = (program.send("/activities", long) for _ in range(100))
+        refused = next(answer for answer in answers if answer.status_code != 201)
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "disk_full")
+        assert body_of(program.get("/health"))["disk_full"] is True
+        assert "chartbridge_disk_full 1.0" in program.get("/metrics").content.decode()
+    assert program.send("/activities", long).status_code == 201
+    assert body_of(program.get("/health"))["disk_full"] is False
+    assert "chartbridge_disk_full 0.0" in program.get("/metrics").content.decode()
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let the database itself say that its disk is full."""
+    with database.cursor() as cursor:
+        if database.vendor == "sqlite":
+            cursor.execute("PRAGMA page_count")
+            cursor.execute(f"PRAGMA max_page_count={cursor.fetchone()[0]}")
+        else:
+            cursor.execute(
+                "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql"
+                " AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$"
+            )
+            cursor.execute(
+                "CREATE TRIGGER no_room BEFORE INSERT ON store_activity EXECUTE FUNCTION no_room()"
+            )
+    yield
+    with database.cursor() as cursor:
+        if database.vendor == "sqlite":
+            cursor.execute(f"PRAGMA max_page_count={2**32 - 2}")
+        else:
+            cursor.execute("DROP FUNCTION no_room CASCADE")
 
 
 def test_the_sync_buttons_mark_the_streams(program: Program) -> None:

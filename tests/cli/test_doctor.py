@@ -11,6 +11,7 @@ import pytest
 from chartbridge.demo.practice import Ready
 from chartbridge.doctor import examine
 from chartbridge.sandbox.open_dental import Sandbox
+from chartbridge.store import room
 from chartbridge.store.models import Connection, StreamState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +77,15 @@ def test_secrets_of_another_installation_are_said_in_words(
     code, found = findings(capsys)
     assert code == 1
     assert "can't be opened with this installation's key" in wrong(found)
+
+
+def test_a_full_disk_is_said_in_words(
+    ready: Ready, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "free", lambda: 3 * 1024 * 1024)
+    code, found = findings(capsys)
+    assert code == 1
+    assert "is full (3 MB are free): nothing new can be taken in" in wrong(found)
 
 
 def test_a_held_connection_shows_its_hold(ready: Ready, capsys: pytest.CaptureFixture[str]) -> None:

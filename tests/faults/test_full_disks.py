@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.faults.checker import interrupted_often
@@ -31,6 +34,9 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
         lab.start()
         program = lab.offices[0].program
         program.hand_in(100)
+        person = signed_in(lab)
+        stack.callback(person.close)
+        assert not told_of_full_disk(person)
         disk.fill(leave=256 * 1024)
         pid, before = lab.hub.pid, len(program.acknowledged)
         turned_away = 0
@@ -42,7 +48,14 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
                 turned_away += not program.try_once(web)
         assert set(program.answers) == {200, 503}, "said in words that it can come again"
         kept_while_filling = len(program.acknowledged) - before
+        assert told_of_full_disk(person)
+        assert "The disk of the data folder is full" in doctor(lab)
         disk.clear()
+        assert not told_of_full_disk(person)
+        assert "The disk of the data folder is full" not in doctor(lab)
+        lab.offices[0].desk_edits(7)
+        patient = program.patients[7 % len(program.patients)]
+        await_that(lambda: lab.shows(lab.offices[0], patient, "P7"), 60, "reading that goes on")
         program.hand_in(0)
         verdict = lab.settle(600)
         assert lab.hub.pid == pid, "it went on without a restart"
@@ -54,6 +67,33 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
             turned_away=turned_away,
             kept_meanwhile=kept_while_filling,
         )
+
+
+def signed_in(lab: Lab) -> httpx2.Client:
+    """The browser of the first practice's owner."""
+    person = httpx2.Client(base_url=lab.address, timeout=30, trust_env=False, follow_redirects=True)
+    person.get("/accounts/login/")
+    told = {"login": "owner1@practice.example", "password": "Only 8741 for these tests"}
+    person.post("/accounts/login/", data={**told, "csrfmiddlewaretoken": person.cookies["csrftoken"]})
+    return person
+
+
+def told_of_full_disk(person: httpx2.Client) -> bool:
+    """Whether Health says it in full; every other page then has a word of it beside Health."""
+    health, other = (person.get(path).raise_for_status().text for path in ("/health/", "/patients/"))
+    assert "Health" in other
+    said = "The disk is full" in health
+    assert ("Disk full" in other) == said
+    return said
+
+
+def doctor(lab: Lab) -> str:
+    """What `chartbridge doctor` says."""
+    command = [sys.executable, "-m", "chartbridge.cli", "doctor"]
+    env = {**os.environ, **lab.environment()}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert not done.stderr
+    return done.stdout
 
 
 @pytest.mark.fault("R8")

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chartbridge.domain.activities import ActivityKind
+from chartbridge.store import room
 from chartbridge.store.models import (
     Connection,
     Delivery,
@@ -34,6 +35,20 @@ def test_each_stream_shows_its_lag_against_its_interval(day: Day, desk: Client) 
     assert html.count("Fresh") == 3
     StreamState.objects.filter(stream="patients").update(lag_p95_ms=31_000)
     assert "longer than the interval" in desk.get("/health/state/").content.decode()
+
+
+def test_a_full_disk_is_said_on_health_and_beside_it_on_every_page_until_there_is_room(
+    day: Day, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(room, "free", lambda: room.LEAST - 1)
+        assert "There is no room to keep anything new" in desk.get("/health/state/").content.decode()
+        assert "Disk full" in desk.get("/patients/").content.decode()
+        Connection.objects.all().delete()
+        assert "There is no room to keep anything new" in desk.get("/health/state/").content.decode()
+        assert "Disk full" in desk.get("/patients/").content.decode()
+    assert "There is no room" not in desk.get("/health/state/").content.decode()
+    assert "Disk full" not in desk.get("/patients/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pydantic import ValidationError as PydanticValidationError
 from chartbridge.api import turned_down
 from chartbridge.intake.new import BadActivity, KeyReused
 from chartbridge.pms.errors import PmsError
+from chartbridge.store.room import says_full
 
 log = logging.getLogger("chartbridge.api")
 
@@ -135,8 +136,16 @@ def _plain(error: HttpError) -> str:
     return "The request isn't JSON that can be read." if error.status_code == 400 else error.message
 
 
+_FULL = ErrorBody(
+    code="disk_full",
+    message="Chartbridge's disk is full. Nothing was kept; send it again with the same key once there is room.",
+)
+
+
 def _busy(_request: HttpRequest, error: Exception) -> HttpResponse:
     log.warning("the database did not answer: %s", type(error).__name__)
+    if says_full(error):
+        return answer(_FULL, 503, 30)
     busy = ErrorBody(
         code="busy", message="The database is busy. Nothing was kept; send it again with the same key."
     )

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from chartbridge.api.access import caller
 from chartbridge.api.handing_in import clock
 from chartbridge.engine import threads
-from chartbridge.store import board, queue, streams
+from chartbridge.store import board, queue, room, streams
 from chartbridge.store.models import StreamState
 
 router = Router()
@@ -46,6 +46,9 @@ class _OfPractice(Collector):
         for delivery, count in self._counts.items():
             writebacks.add_metric([str(delivery)], count)
         yield writebacks
+        yield GaugeMetricFamily(
+            "chartbridge_disk_full", "1 while nothing new can be kept for want of room.", value=room.is_full()
+        )
         yield self._of_streams("interval_seconds", "The set check interval.", lambda s: s.interval_s)
         yield self._of_streams("checks", "Checks so far.", lambda s: s.checks)
         yield self._of_streams("failures", "Failed checks in a row.", lambda s: s.failures)

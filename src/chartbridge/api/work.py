@@ -17,7 +17,7 @@ from chartbridge.api.answers import WritebackOut, writeback_out
 from chartbridge.api.charts import connection_for
 from chartbridge.api.errors import ERRORS, ApiError, ErrorOut, not_found
 from chartbridge.pms.reading import Stream
-from chartbridge.store import board, queue, streams
+from chartbridge.store import board, queue, room, streams
 from chartbridge.store.models import Delivery, Seen, StreamState, Writeback
 from chartbridge.sync import buttons
 from chartbridge.writeback import mend
@@ -53,7 +53,7 @@ class StreamOut(Schema):
 class HealthOut(Schema):
     """How the practice's link is doing. `hold` and `write_hold` are sentences while something is stopped.
 
-    `standing_by`: another hub writes to this practice; this one reads and waits.
+    `standing_by`: another hub writes to this practice; this one reads and waits. `disk_full`: nothing new can be kept.
     """
 
     connected: bool
@@ -64,6 +64,7 @@ class HealthOut(Schema):
     hold: str
     write_hold: str
     standing_by: bool
+    disk_full: bool
     streams: list[StreamOut]
     writebacks: dict[str, int]
 
@@ -143,6 +144,7 @@ def health(request: HttpRequest) -> HealthOut:
             hold="",
             write_hold="",
             standing_by=False,
+            disk_full=room.is_full(),
             streams=[],
             writebacks=counts,
         )
@@ -155,6 +157,7 @@ def health(request: HttpRequest) -> HealthOut:
         hold=link.hold,
         write_hold=link.write_hold,
         standing_by=link.standby_since is not None,
+        disk_full=room.is_full(),
         streams=[_stream_out(state) for state in streams.states(link.pk)],
         writebacks=counts,
     )

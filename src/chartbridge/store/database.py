@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
+from chartbridge.store.room import heeding
+
 _turn = threading.RLock()
 
 
@@ -21,10 +23,10 @@ def writing() -> Iterator[None]:
     On SQLite the commit is durable (synchronous=FULL) before this returns; on PostgreSQL likewise.
     """
     if connection.vendor == "sqlite":
-        with _turn, transaction.atomic():
+        with heeding(), _turn, transaction.atomic():
             yield
     else:
-        with transaction.atomic():
+        with heeding(), transaction.atomic():
             yield
 
 
@@ -60,7 +62,7 @@ def _with_pragmas(during: str, after: str) -> Iterator[None]:
     with _turn:
         _pragmas(during)
         try:
-            with transaction.atomic():
+            with heeding(), transaction.atomic():
                 yield
         finally:
             if connection.connection is not None:

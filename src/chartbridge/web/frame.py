@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from chartbridge.store.accounts import attention_count
 from chartbridge.store.board import front_connection
 from chartbridge.store.models import Role
+from chartbridge.store.room import is_full
 from chartbridge.web.access import StaffRequest, may, needs
 
 THEMES = ("light", "dark")
@@ -72,6 +73,8 @@ def _sidebar(request: HttpRequest, practice_id: int) -> list[SideItem]:
 
 def _health(practice_id: int) -> str:
     """A word beside Health while something there needs to be known on every page."""
+    if is_full():
+        return _("Disk full")
     connection = front_connection(practice_id)
     if connection is None or not connection.on:
         return ""

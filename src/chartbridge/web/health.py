@@ -25,6 +25,7 @@ from chartbridge.store.board import front_connection
 from chartbridge.store.health import BadRows, bad_rows_by_stream, mirrored, queue_state, standing_for
 from chartbridge.store.models import Connection, Role, StreamState
 from chartbridge.store.notices import newest
+from chartbridge.store.room import is_full
 from chartbridge.store.streams import states
 from chartbridge.store.webhooks import trouble
 from chartbridge.sync.budget import budget_of
@@ -163,7 +164,7 @@ def _judge(state: StreamState, connection: Connection, now: datetime, stretch: f
 def _context(request: StaffRequest) -> dict[str, object]:
     connection = front_connection(request.practice.pk)
     if connection is None:
-        return {"connection": None}
+        return {"connection": None, "disk_full": is_full()}
     manifest = registry().manifests[connection.connector]
     bad = bad_rows_by_stream(connection.pk)
     now = timezone.now()
@@ -173,6 +174,7 @@ def _context(request: StaffRequest) -> dict[str, object]:
     stretch = month.stretch if month else 1.0
     return {
         "connection": connection,
+        "disk_full": is_full(),
         "manifest": manifest,
         "streams": [health_of(each, connection, now, bad.get(each.stream), stretch) for each in all_states],
         "queue": queue_state(connection),
