@@ -11,7 +11,7 @@ import pytest
 
 from chartbridge.connectors.open_dental.client import Item, OpenDentalApi
 from chartbridge.connectors.open_dental.connector import connect
-from chartbridge.connectors.open_dental.written import INEXACT, MOST, Written
+from chartbridge.connectors.open_dental.written import AHEAD, MOST, Written
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.connector import Settings
@@ -329,10 +329,10 @@ def test_a_note_is_looked_for_from_the_newest_time_on_that_was_shown_before_it_w
     now += timedelta(minutes=1)
     written.begin("CB-4")
     assert written.since(["CB-1", "CB-2", "CB-3", "CB-4", "CB-other"]) == {
-        "CB-1": NOON - INEXACT,
+        "CB-1": NOON - AHEAD,
         "CB-2": NOON + timedelta(seconds=1),
         "CB-3": NOON + timedelta(seconds=1),
-        "CB-4": now - INEXACT,
+        "CB-4": now - AHEAD,
     }
 
 

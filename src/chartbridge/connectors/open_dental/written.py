@@ -16,6 +16,8 @@ from chartbridge.connectors.open_dental.codec import moment
 MOST = 20_000
 INEXACT = timedelta(seconds=2)
 """So far the server's time may be off: its API shows whole seconds, and its answer takes a while."""
+AHEAD = timedelta(seconds=0.5)
+"""So far it may be ahead of the server: what is shown was true before it is noted, so it is rather behind."""
 
 
 class Written:
@@ -29,7 +31,7 @@ class Written:
 
     def begin(self, marker: str) -> None:
         """A note with this marker is about to be sent."""
-        at = self._server_local() - INEXACT
+        at = self._server_local() - AHEAD
         with self._guard:
             self._since.pop(marker, None)
             self._since[marker] = max(at, self._newest or at)
