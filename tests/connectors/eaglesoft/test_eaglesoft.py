@@ -13,7 +13,7 @@ from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
-from chartbridge.pms.errors import Misconfigured, Refused, Unreadable
+from chartbridge.pms.errors import Misconfigured, Refused, Uncertain, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.testing.steps import read_on
 from tests.connectors.eaglesoft.rig import EaglesoftRig
@@ -149,6 +149,16 @@ def test_documents_wait_in_the_folder_and_are_found_when_they_were_imported(
     assert seen is not None
     assert seen.seen
     assert not seen.handed_over
+
+
+@pytest.mark.parametrize(("code", "means"), [(1, Uncertain), (2, Refused), (63, Refused), (64, Uncertain)])
+def test_an_importer_that_only_broke_has_refused_nothing(
+    eaglesoft_rig: EaglesoftRig, code: int, means: type[Exception]
+) -> None:
+    rig = eaglesoft_rig
+    connector = connect(rig.settings(document_program=f"sh -c 'exit {code}'"), rig.clock)
+    with pytest.raises(means):
+        connector.write(rig.command(CommandKind.ADD_DOCUMENT, MARKER))
 
 
 def test_without_a_way_for_documents_that_is_said(eaglesoft_rig: EaglesoftRig) -> None:

@@ -21,7 +21,8 @@ from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Uncerta
 from chartbridge.transport.handoff import HandOff
 from chartbridge.transport.program import Program
 
-REFUSALS = range(1, 64)
+REFUSALS = range(2, 64)
+"""Codes of an importer that mean no. With 1 most programs end when they break, be it for want of their database."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
