@@ -57,6 +57,8 @@ class OdbcRig(ABC):
     visits: ClassVar[str]
     """Which papers, patients and visits (between two days) are in scope, by their keys (k)."""
 
+    visits_table: ClassVar[str]
+
     def __init__(self, knobs: Knobs, folder: Path) -> None:
         self.knobs, self.clock = knobs, MovableClock()
         self.canaries: Sequence[str] = CANARIES
@@ -164,6 +166,9 @@ class OdbcRig(ABC):
 
     def delete(self, appointment_key: str) -> None:
         self.knobs.delete_visit(appointment_key)
+
+    def lose_visits(self) -> None:
+        self.practice.run(f"DELETE FROM {self.visits_table}")
 
     def add_patient(self) -> str:
         return self.knobs.add_patient(CANARIES[1], CANARIES[0], **{self.named["mobile"]: CANARIES[2]})

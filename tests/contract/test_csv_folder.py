@@ -26,6 +26,7 @@ class CsvRig(PlainRig):
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         super().__init__()
         self.folder, self.fault, self.writes, self.leaving = folder, 0, 0, {}
+        self.columns: dict[str, dict[str, None]] = {}
         self.tables |= {"note_types": {"TEXT": {"name": "Texts"}}, "rooms": {"1": {"name": "Room 1"}}}
         (folder / "outbox" / "imported").mkdir(parents=True)
         self.publish()
@@ -41,7 +42,9 @@ class CsvRig(PlainRig):
             told = [{KEYS.get(name, "key"): key, **row} for key, row in rows.items()]
             told = [{("patient_id" if c == "patient" else c): v for c, v in row.items()} for row in told]
             with (part := self.folder / f"{name}.part").open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, dict.fromkeys(c for row in told for c in row), restval="")
+                columns = dict.fromkeys(c for row in told for c in row) or self.columns[name]
+                self.columns[name] = columns
+                writer = csv.DictWriter(file, columns, restval="")
                 writer.writeheader()
                 writer.writerows(told)
             part.replace(self.folder / f"{name}.csv")

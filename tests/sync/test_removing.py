@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from chartbridge.domain.charts import Document, Photo
-from chartbridge.domain.schedule import BookingState
+from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.reading import Stream
 from chartbridge.store.models import AuditEntry, Connection, MirrorDocument, MirrorPatient, StreamState
 from chartbridge.sync.buttons import full_sync, resume_after_brake
@@ -154,6 +154,53 @@ def test_not_even_a_handful_of_patients_is_suddenly_gone(office: Office) -> None
     assert resume_after_brake(office.pk, "ann@example.com")
     run_full_sync(office, PATIENTS)
     assert office.patients() == {}
+
+
+def full_sync_of_an_emptied_schedule(office: Office, *visits: Appointment) -> str:
+    """A schedule of these is read, and vanishes; returns what then holds the connection."""
+    office.pms.put(APPOINTMENTS, *visits)
+    office.settle(APPOINTMENTS)
+    office.clock.advance(61)
+    office.settle(APPOINTMENTS)
+    office.pms.vanish(APPOINTMENTS, *(visit.key for visit in visits))
+    run_full_sync(office, APPOINTMENTS)
+    assert set(office.appointments()) == {visit.key for visit in visits}
+    return Connection.objects.get(pk=office.pk).hold_code
+
+
+@pytest.mark.parametrize("day", [23, 27])
+def test_not_even_one_visit_from_today_on_is_suddenly_gone(office: Office, day: int) -> None:
+    assert (
+        full_sync_of_an_emptied_schedule(office, appointment("1", day=day), appointment("2", day=3))
+        == "brake"
+    )
+    assert "2 of 2 appointments are suddenly missing" in Connection.objects.get(pk=office.pk).hold
+    assert resume_after_brake(office.pk, "ann@example.com")
+    office.settle(APPOINTMENTS)
+    for _ in range(2):  # a person has said that it is right, and is not asked again about these
+        run_full_sync(office, APPOINTMENTS)
+        assert Connection.objects.get(pk=office.pk).hold_code == ""
+    office.pms.put(APPOINTMENTS, appointment("3", day=28))
+    office.settle(APPOINTMENTS)
+    office.pms.vanish(APPOINTMENTS, "3")
+    run_full_sync(office, APPOINTMENTS)
+    assert Connection.objects.get(pk=office.pk).hold_code == "brake"
+
+
+def test_a_schedule_that_is_over_may_be_empty(office: Office) -> None:
+    assert full_sync_of_an_emptied_schedule(office, appointment("1", day=22), appointment("2", day=3)) == ""
+
+
+def test_the_one_visit_that_the_pms_says_was_deleted_goes_without_a_question(office: Office) -> None:
+    office.pms.put(APPOINTMENTS, appointment("1", day=27))
+    office.settle(APPOINTMENTS)
+    office.clock.advance(61)
+    office.settle(APPOINTMENTS)
+    full_sync(office.pk, APPOINTMENTS)
+    office.pms.delete(APPOINTMENTS, "1")
+    run_full_sync(office, APPOINTMENTS)
+    assert office.appointments() == {}
+    assert Connection.objects.get(pk=office.pk).hold_code == ""
 
 
 def test_a_page_of_very_many_tombstones_pulls_the_brake(office: Office) -> None:

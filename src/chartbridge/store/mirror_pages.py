@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -40,6 +40,8 @@ _OF_STREAM = {
     Stream.DOCUMENTS: DOCUMENTS,
 }
 _STATUS_COLUMNS = ("state", "state_raw", "status_key", "arrived_local", "seated_local", "dismissed_local")
+_EXCUSED = -1
+"""In place of the full pass that saw a row last."""
 _SWEPT_STATES = (BookingState.SCHEDULED, BookingState.COMPLETE, BookingState.BROKEN)
 
 
@@ -81,6 +83,25 @@ def live_rows(connection_id: int, stream: Stream) -> int:
     """How many records of the stream the mirror shows."""
     sql = f"SELECT count(*) FROM {_OF_STREAM[stream].name} WHERE connection_id = %s AND gone_at IS NULL"
     return int(_all(sql, [connection_id])[0][0])
+
+
+def expected_visits(connection_id: int, today: date) -> tuple[int, int]:
+    """How many visits a full read has to come upon: all that are shown, and those booked for `today` and later."""
+    sql = (
+        "SELECT count(*), count(CASE WHEN starts_local >= %s AND state IN (%s, %s, %s) THEN 1 END)"
+        f" FROM {APPOINTMENTS.name} WHERE connection_id = %s AND gone_at IS NULL AND generation > {_EXCUSED}"
+    )
+    midnight = local_text(datetime.combine(today, time()))
+    found = _all(sql, [midnight, *(state.value for state in _SWEPT_STATES), connection_id])[0]
+    return int(found[0]), int(found[1])
+
+
+def excuse_visits(connection_id: int) -> None:
+    """A person says that the PMS rightly has no visit: until one is read again, none of these is expected."""
+    sql = (
+        f"UPDATE {APPOINTMENTS.name} SET generation = {_EXCUSED} WHERE connection_id = %s AND gone_at IS NULL"
+    )
+    _many(sql, [(connection_id,)])
 
 
 def living_of(connection_id: int, stream: Stream, keys: Sequence[str]) -> list[str]:

@@ -5,6 +5,8 @@ Must not be in it: reading.
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from chartbridge.pms.manifest import Deletions
 from chartbridge.pms.reading import Page, Stream
 from chartbridge.store import mirror_pages, outbox
@@ -30,8 +32,11 @@ def sweep(turn: Turn) -> None:
         if not state.sweep_agreed:
             if brake.too_many(len(going), living):
                 raise brake.mass_removal(WORDS[tended.stream], len(going), living)
-            if not state.pass_records and _suddenly_empty(tended.stream, len(going), living):
+            if not state.pass_records and _suddenly_empty(turn, len(going)):
                 raise brake.mass_removal(WORDS[tended.stream], living, living)
+        elif not state.pass_records and tended.stream is Stream.APPOINTMENTS:
+            with writing():
+                mirror_pages.excuse_visits(pk)
     for start in range(0, len(going), _AT_ONCE):
         with writing():
             piece = going[start : start + _AT_ONCE]
@@ -44,11 +49,21 @@ def sweep(turn: Turn) -> None:
     turn.save({"pass_state": NO_PASS, "pass_started_at": None, "pass_cursor": "", "sweep_agreed": False})
 
 
-def _suddenly_empty(stream: Stream, going: int, living: int) -> bool:
-    """Whether it is not plausible that a pass saw nothing. No practice has lost all its patients, however few."""
-    if stream is Stream.PATIENTS:
+def _suddenly_empty(turn: Turn, going: int) -> bool:
+    """Whether it is not plausible that a pass saw nothing.
+
+    No practice has lost all its patients, or all its visits from today on, however few: a deletion that the PMS
+    tells of was told by an ordinary check before this.
+    """
+    if turn.tended.stream is Stream.PATIENTS:
         return going > 0
-    return stream is Stream.APPOINTMENTS and brake.too_many(living, 0)
+    if turn.tended.stream is not Stream.APPOINTMENTS:
+        return False
+    zone = ZoneInfo(turn.desk.connection.practice.time_zone)
+    shown, ahead = mirror_pages.expected_visits(
+        turn.desk.connection.pk, turn.clock.now().astimezone(zone).date()
+    )
+    return ahead > 0 or brake.too_many(shown, 0)
 
 
 def refuse_mass_removal(turn: Turn, page: Page) -> None:

@@ -26,8 +26,9 @@ from chartbridge.pms.connector import Connector, Finding, Searches
 from chartbridge.pms.errors import Conflict, PmsError, Refused, Unavailable, Uncertain
 from chartbridge.pms.fence import fenced
 from chartbridge.pms.manifest import Manifest
-from chartbridge.pms.reading import Page, PmsIdentity, Record, Stream
+from chartbridge.pms.reading import Gone, Page, PmsIdentity, Record, Stream
 from chartbridge.testing.rig import Rig
+from chartbridge.testing.steps import read_on
 
 log = logging.getLogger("chartbridge.lies")
 
@@ -116,6 +117,23 @@ class SwallowsDeletions(Honest):
 
     def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
         return replace(super().read(stream, cursor, thorough=thorough), gone=())
+
+
+class TakesUnseenForGone(Honest):
+    """What a list no longer has is told as deleted, whatever has become of it."""
+
+    def __init__(self, inner: Connector, rig: Rig) -> None:
+        super().__init__(inner, rig)
+        self._told: dict[Stream, set[str]] = {}
+
+    def read(self, stream: Stream, cursor: str | None, *, thorough: bool = False) -> Page:
+        page = super().read(stream, cursor, thorough=thorough)
+        told = self._told.setdefault(stream, set())
+        told |= {record.key for record in page.records}
+        if cursor is None or page.more:
+            return page
+        lost = told - read_on(self.inner, stream, None).keys
+        return replace(page, gone=(*page.gone, *(Gone(key=key) for key in sorted(lost))))
 
 
 class OnlyTheLastStatus(Honest):
@@ -309,6 +327,7 @@ LIES: dict[type[Honest], str] = {
     CursorOfNow: "test_a_change_while_an_answer_is_on_its_way_is_not_lost",
     SkipsAPage: "test_the_first_read_brings_everything",
     SwallowsDeletions: "test_a_deletion_shows_as_declared",
+    TakesUnseenForGone: "test_an_emptied_schedule_is_not_told_as_so_many_deletions",
     OnlyTheLastStatus: "test_every_status_passed_through_is_kept",
     ForgetsTheOverlap: "test_the_same_cursor_twice_gives_no_less",
     ResendsBlindly: "test_a_line_lost_at_sending_is_never_said_to_be_safe_to_repeat_when_it_was_taken",

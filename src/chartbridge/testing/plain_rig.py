@@ -123,6 +123,10 @@ class PlainRig:
         del self.tables["appointments"][appointment_key]
         self.publish()
 
+    def lose_visits(self) -> None:
+        self.tables["appointments"].clear()
+        self.publish()
+
     def add_patient(self) -> str:
         key = str(2000 + self._next())
         self.tables["patients"][key] = _person(CANARIES[0], CANARIES[1], self.active)

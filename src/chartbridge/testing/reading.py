@@ -178,6 +178,18 @@ class ReadingContract:
             assert (visit in heard.gone) is (claim.deletions is Deletions.TOMBSTONE)
             assert visit not in read_on(connector, stream, None).keys
 
+    @pytest.mark.parametrize("stream", [Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS])
+    def test_an_emptied_schedule_is_not_told_as_so_many_deletions(
+        self, rig: Rig, connector: Connector, stream: Stream
+    ) -> None:
+        declared(connector, stream)
+        rig.book()
+        cursor = read_on(connector, stream, None).cursor
+        cursor = read_on(connector, stream, cursor).cursor
+        rig.lose_visits()
+        for thorough in (False, True):
+            assert read_on(connector, stream, cursor, thorough=thorough).gone == set()
+
     def test_a_deleted_document_shows_as_declared(self, rig: Rig, connector: Connector) -> None:
         declared(connector, Stream.DOCUMENTS)
         paper = rig.add_paper(rig.patient_of_today())

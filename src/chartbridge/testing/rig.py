@@ -85,6 +85,10 @@ class Rig(Protocol):
         """Delete a visit."""
         ...
 
+    def lose_visits(self) -> None:
+        """Empty the table of visits, without any trace."""
+        ...
+
     def add_patient(self) -> str:
         """Add a patient (with a canary for a name)."""
         ...

@@ -42,6 +42,7 @@ class DentrixRig(OdbcRig):
     kind_of_paper, note_type, provider, other_provider = "type", "5", "DDS1", "DDS2"
     patients = "SELECT patid AS k FROM patient"
     paper_scope = "SELECT attachid AS k FROM docattach WHERE attachtotype = 1"
+    visits_table = "appt"
     visits = "SELECT apptid AS k FROM appt WHERE patid <> 0 AND apptdate >= %s AND apptdate < %s"
 
     def __init__(self, practice: DentrixPractice, folder: Path) -> None:

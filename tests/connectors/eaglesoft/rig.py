@@ -40,6 +40,7 @@ class EaglesoftRig(OdbcRig):
     kind_of_paper, note_type, provider, other_provider = "group", "G:7", "AB", "CD"
     patients = "SELECT patient_id AS k FROM patient"
     paper_scope = "SELECT document_id AS k FROM document WHERE ref_table = 'patient'"
+    visits_table = "appointment"
     visits = (
         "SELECT appointment_id AS k FROM appointment WHERE classification NOT IN (2, 16)"
         " AND start_time >= %s AND start_time < %s"

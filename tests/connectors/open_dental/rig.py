@@ -152,6 +152,9 @@ class OpenDentalRig:
     def delete(self, appointment_key: str) -> None:
         self.knobs.delete(int(appointment_key))
 
+    def lose_visits(self) -> None:
+        self.knobs.empty_table("appointment")
+
     def add_patient(self) -> str:
         return str(self.knobs.add_patient(CANARIES[1], CANARIES[0], WirelessPhone=CANARIES[2]))
 

@@ -60,6 +60,10 @@ class ScheduleReader:
         """What changed on other days than today, whose visits are `known`. Where there is no stamp: only new ones."""
         return self.new_by_key(cursor, known, today)
 
+    def said_deleted(self) -> set[str]:
+        """The keys of all visits that the vendor's own history calls deleted. Where there is none: of no visit."""
+        return set()
+
     def started(self, cursor: Cursor) -> Cursor:
         """What a first read begins with; taken before anything is read."""
         return cursor
@@ -73,7 +77,7 @@ class ScheduleReader:
         if cursor.at is not None:
             return self._go_on(cursor, today)
         page, now = self._changes(stream, cursor, today)
-        if not thorough or stream is not Stream.APPOINTMENTS:
+        if page.went_back or not thorough or stream is not Stream.APPOINTMENTS:
             return page
         if page.records or page.gone or page.bad:  # what stands in front of the scan is told first
             return replace(page, cursor=replace(now, at="0").text(self.visits.tag), more=True)
@@ -131,6 +135,8 @@ class ScheduleReader:
     def _changes(self, stream: Stream, cursor: Cursor, today: date) -> tuple[Page, Cursor]:
         """What differs from what was watched, and what else has changed."""
         rows = self._of_day(today)
+        if not rows and self._emptied(cursor):
+            return Page(cursor=cursor.text(self.visits.tag), went_back=True), cursor
         watched = cursor.watched if cursor.day == today.isoformat() else Cursor().watched
         difference = watched.compare(rows)
         gone: list[str] = []
@@ -158,6 +164,11 @@ class ScheduleReader:
             ),
             now,
         )
+
+    def _emptied(self, cursor: Cursor) -> bool:
+        """Whether the table has no row at all, and had some that nothing calls deleted."""
+        known = {*cursor.watched.rows, *([str(cursor.top)] if cursor.top else [])}
+        return bool(known) and not self.top() and not known <= self.said_deleted()
 
     def _page(self, stream: Stream, rows: Mapping[str, Row], now: Cursor, *, by_time: bool = True) -> Page:
         cursor = now.text(self.visits.tag)

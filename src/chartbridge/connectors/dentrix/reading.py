@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from chartbridge.connectors.by_odbc import stamps
 from chartbridge.connectors.by_odbc.cells import text
@@ -37,6 +37,8 @@ DOCUMENTS = Table(
     extra=(TO_PATIENT,),
 )
 
+_EVER = datetime(1990, 1, 1)  # noqa: DTZ001 - the server's wall time; Dentrix is younger
+
 
 class DentrixSchedule(ScheduleReader):
     """Reads both streams of the schedule."""
@@ -65,11 +67,16 @@ class DentrixSchedule(ScheduleReader):
 
     def _deleted(self, since: object) -> list[str]:
         """Visits that the history calls deleted and that are not there."""
-        if not self.database.has("deletions"):
-            return []
-        said = {text(row[0]) for row in self.database.rows("visits_deleted", (DELETED, since))} - {"", "0"}
-        there = self.these(sorted(said))
+        there = self.these(sorted(self._said(since)))
         return [key for key, row in there.items() if row is None]
+
+    def said_deleted(self) -> set[str]:
+        return self._said(_EVER)
+
+    def _said(self, since: object) -> set[str]:
+        if not self.database.has("deletions"):
+            return set()
+        return {text(row[0]) for row in self.database.rows("visits_deleted", (DELETED, since))} - {"", "0"}
 
 
 class DentrixPatients(PieceReader):
