@@ -71,10 +71,12 @@ DURABLE = ("--innodb-flush-log-at-trx-commit=1",)
 class MariaDbProcess:
     """A server in a new folder that can be killed and started again on the same port."""
 
-    def __init__(self, options: Sequence[str] = (), *, within: Path | None = None) -> None:
-        """`within`: the folder in which to make the server's own, such as a small disk."""
+    def __init__(
+        self, options: Sequence[str] = (), *, within: Path | None = None, wrap: Sequence[str] = ()
+    ) -> None:
+        """`within`: the folder in which to make its own, such as a small disk. `wrap`: under what to run it."""
         self._folder = Path(tempfile.mkdtemp(prefix="chartbridge-mariadb-", dir=within))
-        self._options = options
+        self._options, self._wrap = options, wrap
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -97,7 +99,7 @@ class MariaDbProcess:
         log = self._folder / "server.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                _command(self._folder, self._port, self._options), stdout=out, stderr=out
+                [*self._wrap, *_command(self._folder, self._port, self._options)], stdout=out, stderr=out
             )
         await_answer(
             self._process,
