@@ -87,6 +87,16 @@ def test_saving_connects_and_brings_lists_streams_and_statuses(desk: Client, san
     )
 
 
+def test_when_it_was_connected_is_told_in_the_practice_s_own_time(
+    desk: Client, practice: Practice, sandbox: Sandbox
+) -> None:
+    Practice.objects.filter(pk=practice.pk).update(time_zone="America/New_York")
+    desk.post(PAGE + "save/", form(sandbox))
+    Connection.objects.update(connected_at=datetime(2026, 3, 11, 1, 30, tzinfo=UTC))
+    assert "Mar 10, 2026, 9:30 PM" in desk.get(PAGE).content.decode()
+    assert "Mar 10, 2026" in desk.get("/health/").content.decode()
+
+
 def test_secrets_are_sealed_never_shown_again_and_kept_when_left_empty(
     desk: Client, sandbox: Sandbox
 ) -> None:

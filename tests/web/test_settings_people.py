@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,16 @@ def test_the_trail_is_filtered_by_post_and_shows_only_this_practice(owner: User,
     some = desk.post("/settings/audit/", {"what": "sync", "patient": "1042"}).content.decode()
     assert "b@example.com" in some
     assert "a@example.com" not in some
+
+
+def test_the_trail_s_times_and_days_are_the_practice_s_own(owner: User, practice: Practice) -> None:
+    Practice.objects.filter(pk=practice.pk).update(time_zone="America/New_York")
+    entry = AuditEntry.objects.create(practice=practice, who="late@example.com", what="sync.now", detail={})
+    AuditEntry.objects.filter(pk=entry.pk).update(at=datetime(2026, 3, 11, 1, 30, 5, tzinfo=UTC))
+    desk = at_desk(owner)
+    assert "Mar 10, 21:30:05" in desk.get("/settings/audit/").content.decode()
+    assert "late@example.com" in desk.post("/settings/audit/", {"day": "2026-03-10"}).content.decode()
+    assert "late@example.com" not in desk.post("/settings/audit/", {"day": "2026-03-11"}).content.decode()
 
 
 def test_the_trail_goes_on_to_older_entries(owner: User, practice: Practice) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from chartbridge.connectors.open_dental.codec import moment
 from chartbridge.connectors.open_dental.settings import ApiAccess
-from chartbridge.connectors.open_dental.words import UPDATING
+from chartbridge.connectors.open_dental.words import PERMISSIONS, READING, UPDATING
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.errors import (
     Misconfigured,
@@ -44,6 +44,10 @@ _FAULTS = re.compile(
     r"\b(is required|is invalid|invalid|not found|required|too long|not allowed|deleted|hidden)\b", re.I
 )
 
+_CHOSEN = {
+    "commtype": "Note Type",
+    "doccategory": "Document Type",
+}  # what the practice chose, by the API's field
 
 NO_RECORD = "connection"  # the ability of what is asked about the office itself: its version, its clock
 NO_API = f"What answers at the address of {NAME} is not that API. It will be asked again."
@@ -203,7 +207,7 @@ class OpenDentalApi:
         if status == 429 or (status == 503 and (answer.retry_after() is not None or not writes)):
             return Unavailable(f"{NAME} asked to wait.", retry_after=answer.retry_after() or 5.0)
         if status == 401:
-            return _not_allowed(said, ability)
+            return _not_allowed(said, ability, writes=writes)
         if status in (404, 410):
             return NotThere(f"{NAME} does not know this record (any more).", reason=_reason(said))
         if status == 400:
@@ -224,11 +228,12 @@ def _not_the_api(answer: Answer) -> bool:
     return answer.status in (404, 405, 410) or (is_page and answer.status == 400)
 
 
-def _not_allowed(said: str, ability: str) -> Unauthorised:
+def _not_allowed(said: str, ability: str, *, writes: bool) -> Unauthorised:
     if "permission" in said.lower():
+        permission = PERMISSIONS.get(ability, READING) if writes else READING
         return Unauthorised(
             "The key has no permission for this. In Open Dental's developer portal, give this office's key the "
-            "permission that is named on the PMS Connection page.",
+            f"permission {permission}.",
             ability=ability,
         )
     return Unauthorised(
@@ -252,7 +257,15 @@ def _bad_request(said: str, ability: str, *, writes: bool) -> PmsError:
             + " Ask the office to update it.",
             ability=ability,
         )
-    return Refused(f"{NAME} refused this.", reason=_reason(said))
+    reason = _reason(said)
+    named = _CHOSEN.get(reason.partition(" ")[0].lower()) if writes else None
+    if named is None:
+        return Refused(f"{NAME} refused this.", reason=reason)
+    return Refused(
+        f"{NAME} does not take this {named}; it may have been deleted. Choose another one on the PMS Write Back "
+        "Settings page, then send this again.",
+        reason=reason,
+    )
 
 
 def _reason(said: str) -> str:

@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chartbridge.connectors.open_dental.client import OpenDentalApi
 from chartbridge.connectors.open_dental.database import Database
-from chartbridge.connectors.open_dental.words import UPDATING, VERSION_NEEDED
+from chartbridge.connectors.open_dental.words import PERMISSIONS, UPDATING, VERSION_NEEDED
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.connector import Finding
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised
 from chartbridge.transport.files import Share
 
 _HARMLESS = frozenset({"SELECT", "USAGE", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "REPLICATION CLIENT"})
-COMMAND_WORDS: dict[CommandKind, tuple[str, str]] = {
-    CommandKind.ADD_NOTE: ("Writing notes into the chart", "Comm"),
-    CommandKind.ADD_DOCUMENT: ("Writing documents into the chart", "Documents"),
-    CommandKind.SET_APPOINTMENT_STATUS: ("Setting appointment statuses", "Comm"),
-    CommandKind.MARK_INSURANCE_VERIFIED: ("Marking insurance as verified", "InsuranceSimple"),
+COMMAND_WORDS: dict[CommandKind, str] = {
+    CommandKind.ADD_NOTE: "Writing notes into the chart",
+    CommandKind.ADD_DOCUMENT: "Writing documents into the chart",
+    CommandKind.SET_APPOINTMENT_STATUS: "Setting appointment statuses",
+    CommandKind.MARK_INSURANCE_VERIFIED: "Marking insurance as verified",
 }
 _PATHS = {
     "appointment_status": "appointments",
@@ -136,7 +136,7 @@ def _api(api: OpenDentalApi, *, reads: bool) -> Iterator[Finding]:
                 ability,
                 lambda where=path, what=ability: api.items(where, ability=what, Limit="1"),  # type: ignore[misc]
             )
-    for kind, (label, permission) in COMMAND_WORDS.items():
+    for kind, label in COMMAND_WORDS.items():
         needed = VERSION_NEEDED[kind.value]
         if version < needed:
             yield Finding(
@@ -149,7 +149,7 @@ def _api(api: OpenDentalApi, *, reads: bool) -> Iterator[Finding]:
             yield Finding(
                 ability=kind.value,
                 ok=None,
-                sentence=f"{label} can't be tried without writing. It needs the key's permission {permission}.",
+                sentence=f"{label} can't be tried without writing. It needs the key's permission {PERMISSIONS[kind.value]}.",
             )
 
 

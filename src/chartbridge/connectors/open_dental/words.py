@@ -126,6 +126,15 @@ VERSION_NEEDED: dict[str, tuple[int, ...]] = {
     "mark_insurance_verified": (24, 1, 17),
 }
 
+READING = "ReadAll"
+PERMISSIONS: dict[str, str] = {
+    "add_note": "Comm",
+    "set_appointment_status": "Comm",
+    "add_document": "Documents",
+    "mark_insurance_verified": "InsuranceSimple",
+}
+"""Which permission of the office's key each write needs (the vendor's page of permissions, March 2025)."""
+
 UPDATING = (
     "Open Dental is being updated on a computer of the office. Reading goes on when the update is done."
 )

@@ -6,6 +6,7 @@ from datetime import date
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from chartbridge.store import ledger_checks
 from chartbridge.store.accounts import audit_trail
@@ -17,7 +18,12 @@ from chartbridge.web.settings.words import AUDIT_GROUPS, audit_sentence
 
 @needs(Role.MANAGER)
 def page(request: StaffRequest) -> HttpResponse:
-    """Show a page of it. The filter comes by POST, so that nothing of it stands in an address."""
+    """Show a page of it, in the practice's own time. The filter comes by POST: nothing of it stands in an address."""
+    with timezone.override(request.practice.time_zone):
+        return _page(request)
+
+
+def _page(request: StaffRequest) -> HttpResponse:
     given = request.POST
     found = audit_trail(
         request.practice.pk,
