@@ -12,6 +12,8 @@ import pytest
 from chartbridge.connectors.open_dental.client import Item, OpenDentalApi
 from chartbridge.connectors.open_dental.connector import connect
 from chartbridge.connectors.open_dental.written import AHEAD, MOST, Written
+from chartbridge.connectors.open_dental.written import INEXACT, MOST, Written
+from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.connector import Settings
@@ -341,3 +343,43 @@ def test_of_what_was_sent_only_so_much_is_remembered() -> None:
     for n in range(MOST + 1):
         written.begin(f"CB-{n}")
     assert list(written.since(["CB-0", f"CB-{MOST}"])) == [f"CB-{MOST}"]
+
+
+def _with(monkeypatch: pytest.MonkeyPatch, path: str, **odd: object) -> None:
+    """Let the first entry of every list at `path` come with other values."""
+    answered = OpenDentalApi.items
+
+    def items(api: OpenDentalApi, asked: str, *, ability: str, **params: str) -> list[Item]:
+        found = answered(api, asked, ability=ability, **params)
+        return [found[0] | odd, *found[1:]] if asked == path and found else found
+
+    monkeypatch.setattr(OpenDentalApi, "items", items)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "kind"),
+    [
+        ("definitions", "ItemName", LookupKind.NOTE_TYPES),
+        ("providers", "Abbr", LookupKind.PROVIDERS),
+        ("operatories", "OpName", LookupKind.OPERATORIES),
+    ],
+)
+def test_a_list_with_an_entry_of_another_shape_is_unreadable(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, path: str, field: str, kind: LookupKind
+) -> None:
+    _with(monkeypatch, path, **{field: {"text": "Xyzzyowski"}})
+    with pytest.raises(Unreadable, match="another shape"):
+        rig.connect().lookups(kind)
+
+
+def test_a_document_of_another_shape_is_a_bad_row_and_the_others_are_read(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_on(rig.connect(), Stream.DOCUMENTS, None)
+    assert whole.keys
+    _with(monkeypatch, "documents", Description=["Xyzzyowski"])
+    heard = read_on(rig.connect(), Stream.DOCUMENTS, None)
+    bad = [row for page in heard.pages for row in page.bad]
+    assert bad
+    assert all(row.key for row in bad)
+    assert heard.keys == whole.keys - {row.key for row in bad}

@@ -41,7 +41,7 @@ PATIENT_FIELDS = (
 _MOMENTS = frozenset(
     {"AptDateTime", "DateTimeArrived", "DateTimeSeated", "DateTimeDismissed", "HistDateTStamp", "DateTStamp"}
 )
-_KEYS = frozenset({"AptNum", "PatNum", "HistApptNum"})
+_KEYS = frozenset({"AptNum", "PatNum", "HistApptNum", "DocNum"})
 
 UNDATED = datetime(1, 1, 1)  # noqa: DTZ001 - Open Dental's own "none"; only for visits without a place in the book
 

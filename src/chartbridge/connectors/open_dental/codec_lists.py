@@ -25,6 +25,7 @@ OPERATORY_FIELDS = ("OperatoryNum", "OpName", "Abbrev", "ItemOrder", "IsHidden")
 DOCUMENT_FIELDS = (
     "DocNum", "PatNum", "Description", "DocCategory", "DateCreated", "FileName", "DateTStamp",
 )  # fmt: skip
+PHOTO_FIELDS = ("version", *DOCUMENT_FIELDS[1:])  # the same row: a photo goes by its patient's number
 
 
 def definitions(

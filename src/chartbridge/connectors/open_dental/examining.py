@@ -149,7 +149,8 @@ def _api(api: OpenDentalApi, *, reads: bool) -> Iterator[Finding]:
             yield Finding(
                 ability=kind.value,
                 ok=None,
-                sentence=f"{label} can't be tried without writing. It needs the key's permission {PERMISSIONS[kind.value]}.",
+                sentence=f"{label} can't be tried without writing. It needs the key's permission "
+                f"{PERMISSIONS[kind.value]}.",
             )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chartbridge.connectors.open_dental.client import OpenDentalApi
-from chartbridge.connectors.open_dental.codec import texts
+from chartbridge.connectors.open_dental.client import NAME, OpenDentalApi
+from chartbridge.connectors.open_dental.codec import BadValue, texts
 from chartbridge.connectors.open_dental.codec_lists import (
     OPERATORY_FIELDS,
     PROVIDER_FIELDS,
@@ -17,6 +17,7 @@ from chartbridge.connectors.open_dental.database import Database
 from chartbridge.connectors.open_dental.reading_api_papers import definition_row
 from chartbridge.connectors.open_dental.words import DEFINITION_CATEGORIES, STATUS_PREFERENCES
 from chartbridge.domain.charts import LookupItem, LookupKind
+from chartbridge.pms.errors import Unreadable
 
 
 def from_database(database: Database, kind: LookupKind) -> Sequence[LookupItem]:
@@ -32,7 +33,16 @@ def from_database(database: Database, kind: LookupKind) -> Sequence[LookupItem]:
 
 
 def from_api(api: OpenDentalApi, kind: LookupKind) -> Sequence[LookupItem]:
-    """One list, in full, hidden entries too."""
+    """One list, in full, hidden entries too. Raises `Unreadable` where an entry has no text that can be one."""
+    try:
+        return _from_api(api, kind)
+    except BadValue:
+        raise Unreadable(
+            f"{NAME} gave an answer of another shape than expected.", evidence=f"lookups {kind}"
+        ) from None
+
+
+def _from_api(api: OpenDentalApi, kind: LookupKind) -> Sequence[LookupItem]:
     if kind is LookupKind.PROVIDERS:
         fields = tuple("provColor" if name == "ProvColor" else name for name in PROVIDER_FIELDS)
         return providers([texts(item, fields) for item in _all(api, "providers")])

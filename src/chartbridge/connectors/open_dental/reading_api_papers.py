@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from chartbridge.connectors.open_dental.client import OpenDentalApi
-from chartbridge.connectors.open_dental.codec import Texts, decode, texts
+from chartbridge.connectors.open_dental.codec import BadValue, Texts, decode, texts
 from chartbridge.connectors.open_dental.codec_lists import (
     DEFINITION_FIELDS,
     DOCUMENT_FIELDS,
+    PHOTO_FIELDS,
     document,
     is_picture,
     newest_pictures,
@@ -59,7 +61,7 @@ class ApiPaperReader:
             rows_read += len(rows)
             if stream is Stream.PHOTOS:
                 pictures = [row for row in rows if row[3] == category and is_picture(row)]
-                photos, wrong = decode(newest_pictures(pictures), photo, "document", DOCUMENT_FIELDS)
+                photos, wrong = decode(newest_pictures(pictures), photo, "document", PHOTO_FIELDS)
                 records += photos
             else:
                 papers, wrong = decode(rows, document, "document", DOCUMENT_FIELDS)
@@ -86,7 +88,7 @@ class ApiPaperReader:
         fields = tuple("filePath" if name == "FileName" else name for name in DOCUMENT_FIELDS)
         try:
             return [
-                texts(item, fields)
+                _row(item, fields)
                 for items in self._api.pages("documents", ability=stream.value, PatNum=person)
                 for item in items
                 if str(item.get("DocNum", "0")) != "0"  # mounts are listed too
@@ -98,6 +100,14 @@ class ApiPaperReader:
         number = DEFINITION_CATEGORIES[LookupKind.DOCUMENT_TYPES]
         items = self._api.items("definitions", ability="photos", Category=str(number))
         return photo_categories([definition_row(item, place) for place, item in enumerate(items)])
+
+
+def _row(item: dict[str, Any], fields: Sequence[str]) -> Texts:
+    """A document as a row; one that can't be told is a row of its number alone, which is then counted as bad."""
+    try:
+        return texts(item, fields)
+    except BadValue:
+        return (str(item.get("DocNum")), *[None] * (len(fields) - 1))
 
 
 def definition_row(item: dict[str, Any], place: int) -> Texts:

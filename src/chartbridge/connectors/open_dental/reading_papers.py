@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from chartbridge.connectors.open_dental.codec import Texts, decode
 from chartbridge.connectors.open_dental.codec_lists import (
     DOCUMENT_FIELDS,
+    PHOTO_FIELDS,
     document,
     is_picture,
     newest_pictures,
@@ -179,7 +180,7 @@ class PaperReader:
         if stream is Stream.DOCUMENTS:
             documents, bad = decode(rows, document, "document", DOCUMENT_FIELDS)
             return _page(documents, (), bad, cursor, more=more, complete=complete, rows_read=len(rows))
-        photos, bad = decode(newest_pictures(filter(is_picture, rows)), photo, "document", DOCUMENT_FIELDS)
+        photos, bad = decode(newest_pictures(filter(is_picture, rows)), photo, "document", PHOTO_FIELDS)
         gone = [Gone(key=key) for key in sorted(set(people) - {each.key for each in photos})] if lost else []
         return _page(
             photos, gone, bad, cursor, more=more, complete=complete, rows_read=len(rows) + extra_rows
