@@ -60,6 +60,21 @@ def test_a_vanished_note_type_stops_only_the_kinds_that_use_it(office: Office) -
     assert look(office) == [("gone", "Text", ["outgoing_text"], True)]
 
 
+def test_a_hidden_provider_stops_what_is_written_under_it_though_it_was_chosen_a_moment_ago(
+    office: Office,
+) -> None:
+    providers = LookupKind.PROVIDERS
+    office.pms.lists[providers] = [LookupItem(kind=providers, key="7", name="Brian Albert", short="DOC1")]
+    with_lists(office)
+    Connection.objects.filter(pk=office.pk).update(provider_key="7")
+    office.pms.lists[providers] = [
+        LookupItem(kind=providers, key="7", name="Brian Albert", short="DOC1", active=False)
+    ]
+    [(event, name, paused, told)] = look(office)
+    assert (event, name, told) == ("hidden", "DOC1", True)
+    assert sorted(paused) == ["outgoing_text", "patient_note"]
+
+
 def test_what_nobody_uses_is_history(office: Office) -> None:
     with_lists(office)
     office.pms.lists[NOTES][2] = note_type("2", "Unused", active=False)

@@ -14,6 +14,7 @@ from chartbridge.store.models import (
     Connection,
     Delivery,
     MirrorBadRow,
+    NoteSetting,
     Observation,
     Role,
     Seen,
@@ -188,6 +189,19 @@ def test_a_hub_that_stands_by_says_so_here_and_beside_health_on_every_page(day: 
     Connection.objects.update(standby_since=timezone.now())
     assert "This Chartbridge stands by" in desk.get("/health/").content.decode()
     assert "Stands by" in desk.get("/writebacks/").content.decode()
+
+
+def test_what_was_chosen_anew_no_longer_waits_because_of_a_change(day: Day, desk: Client) -> None:
+    of_texts = {"connection": day.connection, "kind": "outgoing_text"}
+    NoteSetting.objects.update_or_create(**of_texts, defaults={"allow": True, "note_type_key": "9"})
+    gone = Seen_(what="note_types", event="gone", key="9", before="Text", paused=["outgoing_text"], told=True)
+    record(day.connection, [gone], timezone.now())
+    assert "Waits because of it: Outgoing SMS." in desk.get("/health/").content.decode()
+    NoteSetting.objects.filter(**of_texts).update(note_type_key="8")
+    html = desk.get("/health/").content.decode()
+    assert "The Note Type “Text” was deleted in the PMS" in html
+    assert "Waits because of it" not in html
+    assert "Nothing waits because of it any more." in html
 
 
 def test_a_change_is_told_and_put_away_by_a_manager(day: Day, sign_in: SignIn) -> None:

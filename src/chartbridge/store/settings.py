@@ -209,6 +209,9 @@ def in_use(connection: Connection) -> dict[tuple[LookupKind, str], list[str]]:
     A status that only says in which column a visit stands is used by nothing that is written.
     """
     uses: dict[tuple[LookupKind, str], list[str]] = {}
+    provider = Connection.objects.values_list("provider_key", flat=True).get(
+        pk=connection.pk
+    )  # as it is saved
     notes = NoteSetting.objects.filter(connection=connection, allow=True).values_list("kind", "note_type_key")
     papers = DocumentSetting.objects.filter(connection=connection, write=True).values_list(
         "kind", "document_type_key"
@@ -216,8 +219,8 @@ def in_use(connection: Connection) -> dict[tuple[LookupKind, str], list[str]]:
     for lookup, chosen in ((LookupKind.NOTE_TYPES, notes), (LookupKind.DOCUMENT_TYPES, papers)):
         for kind, key in chosen:
             uses.setdefault((lookup, key), []).append(kind)
-            if connection.provider_key:
-                uses.setdefault((LookupKind.PROVIDERS, connection.provider_key), []).append(kind)
+            if provider:
+                uses.setdefault((LookupKind.PROVIDERS, provider), []).append(kind)
     for row in StatusMapping.objects.filter(connection=connection):
         users = uses.setdefault((LookupKind.APPOINTMENT_STATUSES, row.status_key), [])
         users += [STATUS_MOVE] if row.writes else []

@@ -5,7 +5,7 @@ Must not be in it: comparing, what waits because of a change (sync.drift).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.reading import Stream
 from chartbridge.store import observations
 from chartbridge.store.models import Connection, Observation, Role
+from chartbridge.store.settings import in_use
 from chartbridge.sync.buttons import go_on_without
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.toasts import only_toast, with_toast
@@ -29,6 +30,7 @@ from chartbridge.web.toasts import only_toast, with_toast
 ON_WRITEBACK = (LookupKind.PROVIDERS, LookupKind.NOTE_TYPES, LookupKind.DOCUMENT_TYPES)
 ON_STATUSES = (LookupKind.APPOINTMENT_STATUSES,)
 ON_CONNECTION = ("version", "columns", "store")
+_LISTS = frozenset(LookupKind)
 
 _SENTENCES: dict[tuple[str, str], str | Promise] = {
     (LookupKind.NOTE_TYPES, "renamed"): gettext_lazy("The Note Type “%(before)s” is now called “%(after)s”"),
@@ -126,21 +128,34 @@ class ShownChange:
 
 def changes_for(connection: Connection | None, whats: Collection[str] = ()) -> list[ShownChange]:
     """What is to be known on a page: of these subjects, or of all."""
-    return [shown(each) for each in observations.standing(connection.pk, whats)] if connection else []
+    return _all_shown(connection, observations.standing(connection.pk, whats)) if connection else []
 
 
 def history_for(connection: Connection) -> list[ShownChange]:
     """The latest changes, whether they need to be known or not."""
-    return [shown(each) for each in observations.history(connection.pk)]
+    return _all_shown(connection, observations.history(connection.pk))
 
 
-def shown(each: Observation) -> ShownChange:
-    """Put a change into words."""
+def _all_shown(connection: Connection, changes: Sequence[Observation]) -> list[ShownChange]:
+    """In words. What the practice has chosen anew since then no longer waits because of an entry of a list."""
+    uses = in_use(connection) if any(each.paused and each.what in _LISTS for each in changes) else {}
+    return [
+        shown(each, [of for of in each.paused if of in uses.get((LookupKind(each.what), each.key), ())])
+        if each.what in _LISTS
+        else shown(each, each.paused)
+        for each in changes
+    ]
+
+
+def shown(each: Observation, waits: Sequence[str]) -> ShownChange:
+    """Put a change into words; `waits`: what still waits because of it."""
     words = {"before": each.before, "after": each.after}
     lost = each.what == "columns" and each.event == "lost"
     more = [str(_MORE.get((each.what, each.event), ""))]
-    if each.paused:
-        more.insert(0, _("Waits because of it: %(what)s.") % {"what": ", ".join(map(_name, each.paused))})
+    if waits:
+        more.insert(0, _("Waits because of it: %(what)s.") % {"what": ", ".join(map(_name, waits))})
+    elif each.paused:
+        more.insert(0, _("Nothing waits because of it any more."))
     elif each.event == "renamed":
         more.insert(0, _("Nothing waits because of it."))
     return ShownChange(
@@ -148,7 +163,7 @@ def shown(each: Observation) -> ShownChange:
         at=each.at,
         title=str(_SENTENCES.get((each.what, each.event), each.what)) % words,
         more=" ".join(filter(None, more)),
-        tone="bad" if each.paused else "wait",
+        tone="bad" if waits else "wait",
         icon=_ICONS.get(each.what, "list"),
         button=_("Go on without it") if lost else _("Put away"),
         away=each.put_away_by,

@@ -12,7 +12,6 @@ import pytest
 from chartbridge.connectors.open_dental.client import Item, OpenDentalApi
 from chartbridge.connectors.open_dental.connector import connect
 from chartbridge.connectors.open_dental.written import AHEAD, MOST, Written
-from chartbridge.connectors.open_dental.written import INEXACT, MOST, Written
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.pms.commands import AddNote, CommandKind
