@@ -91,7 +91,7 @@ def _digest(plain: str) -> str:
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:
-    if token.last_used_at and now - token.last_used_at < _USED_EVERY:
+    if token.last_used_at and timedelta(0) <= now - token.last_used_at < _USED_EVERY:
         return
     token.last_used_at = now
     with writing():
