@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -37,14 +38,17 @@ from chartbridge.testing.steps import read_on
 from chartbridge.writeback.deliver import Deliverer
 from chartbridge.writeback.enqueue import enqueue_activity
 from tests.connectors.open_dental.practices import (
+    READER,
     database_rig,
     mariadb_practice,
     mariadb_sandbox,
     myisam_rig,
+    practice_on,
 )
 from tests.connectors.open_dental.rig import OpenDentalRig
 from tests.faults.conftest import Told, told
 from tests.faults.sizes import FULL, size
+from tests.servers.mariadb import MariaDb
 
 __all__ = ["database_rig", "mariadb_practice", "mariadb_sandbox", "myisam_rig", "told"]
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(900)]
@@ -99,8 +103,16 @@ class Hub:
 @contextmanager
 def opened(rig: OpenDentalRig, budget_s: float = 1.0) -> Iterator[Hub]:
     """A practice that has not been read yet."""
-    entered = rig.settings()
     live = LiveConnectors(rig.clock)
+    made = Hub(rig, connected(rig, live), live, Checker(live, rig.clock, budget_s=budget_s))
+    yield made
+    made.checker.close()
+    live.close()
+
+
+def connected(rig: OpenDentalRig, live: LiveConnectors) -> Connection:
+    """Make a practice on a rig, and allow notes."""
+    entered = rig.settings()
     connection = Connection.objects.create(
         practice=Practice.objects.create(name="Maple Street Dental"),
         connector="open_dental",
@@ -113,10 +125,7 @@ def opened(rig: OpenDentalRig, budget_s: float = 1.0) -> Iterator[Hub]:
     NoteSetting.objects.create(
         connection=connection, kind=ActivityKind.PATIENT_NOTE, allow=True, note_type_key="239"
     )
-    made = Hub(rig, connection, live, Checker(live, rig.clock, budget_s=budget_s))
-    yield made
-    made.checker.close()
-    live.close()
+    return connection
 
 
 @pytest.fixture
@@ -125,6 +134,18 @@ def hub(transactional_db: None, myisam_rig: OpenDentalRig) -> Iterator[Hub]:
         made.look()
         assert LookupEntry.objects.filter(connection=made.connection, kind="note_types", key="239").exists()
         yield made
+
+
+@pytest.fixture
+def beside(hub: Hub, mariadb: MariaDb, mariadb_practice: str, tmp_path: Path) -> Iterator[Hub]:
+    """Another practice of the same hub, with an Open Dental of its own."""
+    with practice_on(mariadb, mariadb_practice, "InnoDB", tmp_path / "beside") as sandbox:
+        name = sandbox.db_url.rsplit("/", 1)[-1]
+        rig = OpenDentalRig(sandbox, database=(mariadb.host, mariadb.port, name, *READER))
+        made = Hub(rig, connected(rig, hub.live), hub.live, hub.checker)
+        made.look()
+        yield made
+        rig.close()
 
 
 @pytest.mark.fault("R15")
@@ -307,7 +328,7 @@ def test_an_index_that_is_dropped_interrupts_nothing(hub: Hub) -> None:
 
 
 @pytest.mark.fault("R19")
-def test_a_column_that_is_renamed_stops_what_reads_it_and_empties_nothing(hub: Hub) -> None:
+def test_a_column_that_is_renamed_stops_what_reads_it_and_empties_nothing(hub: Hub, beside: Hub) -> None:
     rig = hub.rig
     email = rig.edit_patient(rig.patient_of_today())
     hub.look()
@@ -324,8 +345,30 @@ def test_a_column_that_is_renamed_stops_what_reads_it_and_empties_nothing(hub: H
         assert (told.before, told.paused) == ("patient.Email", ["patients"])
         row = MirrorPatient.objects.get(connection=hub.connection, key=rig.patient_of_today())
         assert row.email == email, "nothing is overwritten with nothing"
+        goes_on(beside)
+        assert hub.look(Stream.PATIENTS)[Stream.PATIENTS] == "unreadable"
+        goes_on(beside)
     finally:
         rig.db.run("ALTER TABLE patient RENAME COLUMN EmailAddress TO Email")
+
+
+def goes_on(other: Hub) -> None:
+    """A practice is read and written, and nothing is told of it."""
+    rig = other.rig
+    patient = rig.patient_of_today()
+    visit = rig.book()
+    email = rig.edit_patient(patient)
+    assert set(other.look().values()) == {""}
+    assert other.visit(visit).gone_at is None
+    assert MirrorPatient.objects.get(connection=other.connection, key=patient).email == email
+    note = other.enqueue(patient)
+    other.deliver()
+    note.refresh_from_db()
+    assert note.delivery == "taken"
+    assert [each.patient_key for each in rig.truth(note.marker)] == [patient]
+    assert observations.standing(other.connection.pk) == []
+    other.connection.refresh_from_db()
+    assert other.connection.hold_code == ""
 
 
 @pytest.mark.fault("R13")
