@@ -269,14 +269,27 @@ def _freshness(state: StreamState) -> Finding:
 
 
 def _queue(each: Connection) -> Iterator[Finding]:
+    from chartbridge.store.accounts import attention_count
     from chartbridge.store.queue import counts
 
     told = counts(each.practice_id)
     waits = told.get(Delivery.QUEUED, 0) + told.get(Delivery.SENDING, 0) + told.get(Delivery.UNCERTAIN, 0)
     yield _good("queue", f"{waits} {_writebacks(waits)} waiting, {told.get(Delivery.TAKEN, 0)} in the PMS.")
-    stuck = told.get(Delivery.PARKED, 0) + told.get(Delivery.REFUSED, 0)
+    held = told.get(Delivery.HELD, 0)
+    stuck = attention_count(each.practice_id) - held
     if stuck:
-        yield _bad("queue", f"{stuck} {_writebacks(stuck)} need attention.", "The Writebacks page says why.")
+        need = "needs" if stuck == 1 else "need"
+        yield _bad(
+            "queue", f"{stuck} {_writebacks(stuck)} {need} attention.", "The Writebacks page says why."
+        )
+    if held:
+        wait = "waits" if held == 1 else "wait"
+        yield Finding(
+            ability="queue",
+            ok=None,
+            sentence=f"{held} {_writebacks(held)} {wait} for a person.",
+            fix="The Writebacks page says for what.",
+        )
 
 
 def _writebacks(count: int) -> str:

@@ -12,7 +12,7 @@ from chartbridge.demo.practice import Ready
 from chartbridge.doctor import examine
 from chartbridge.sandbox.open_dental import Sandbox
 from chartbridge.store import room
-from chartbridge.store.models import Connection, StreamState
+from chartbridge.store.models import Connection, Delivery, Seen, StreamState, Writeback
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,3 +93,32 @@ def test_a_held_connection_shows_its_hold(ready: Ready, capsys: pytest.CaptureFi
     code, found = findings(capsys)
     assert code == 1
     assert "restored backup" in wrong(found)
+
+
+def test_what_needs_a_person_is_counted_as_on_the_pages(
+    ready: Ready, capsys: pytest.CaptureFixture[str]
+) -> None:
+    StreamState.objects.update(last_success_at=datetime.now(UTC))
+    connection = Connection.objects.get()
+    rows = [
+        (Delivery.HELD, Seen.OWED),
+        (Delivery.HELD, Seen.OWED),
+        (Delivery.TAKEN, Seen.MISSING),
+        (Delivery.TAKEN, Seen.SEEN),
+    ]
+    for n, (delivery, seen) in enumerate(rows):
+        Writeback.objects.create(
+            practice_id=connection.practice_id,
+            connection=connection,
+            kind="patient_note",
+            command="add_note",
+            delivery=delivery,
+            seen=seen,
+            marker=f"CB-0000000{n}",
+            created_at=datetime.now(UTC),
+            due_at=datetime.now(UTC),
+        )
+    code, found = findings(capsys)
+    assert code == 1
+    assert wrong(found) == "1 writeback needs attention."
+    assert "2 writebacks wait for a person." in [f["sentence"] for f in found if f["ok"] is None]
