@@ -371,6 +371,15 @@ def test_a_list_with_an_entry_of_another_shape_is_unreadable(
         rig.connect().lookups(kind)
 
 
+@pytest.mark.parametrize(("path", "field"), [("definitions", "ItemName"), ("appointments", "PatNum")])
+def test_photos_are_unreadable_where_what_leads_to_them_has_another_shape(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, path: str, field: str
+) -> None:
+    _with(monkeypatch, path, **{field: {"text": "Xyzzyowski"}})
+    with pytest.raises(Unreadable, match="another shape"):
+        read_on(rig.connect(), Stream.PHOTOS, None)
+
+
 def test_a_document_of_another_shape_is_a_bad_row_and_the_others_are_read(
     rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

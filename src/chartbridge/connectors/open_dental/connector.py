@@ -13,7 +13,9 @@ from importlib.resources import files
 
 from chartbridge.connectors.open_dental import examining, lists
 from chartbridge.connectors.open_dental import settings as entered
+from chartbridge.connectors.open_dental.client import NAME as API
 from chartbridge.connectors.open_dental.client import OpenDentalApi
+from chartbridge.connectors.open_dental.codec import BadValue
 from chartbridge.connectors.open_dental.database import (
     NAME,
     Database,
@@ -87,7 +89,12 @@ class OpenDental:
             if stream in SCHEDULE or stream is Stream.PATIENTS:
                 return parts.api_reader().read(stream, cursor)
             if stream is not Stream.LOOKUPS:
-                return parts.api_papers().read(stream, cursor)
+                try:
+                    return parts.api_papers().read(stream, cursor)
+                except BadValue:
+                    raise Unreadable(
+                        f"{API} gave an answer of another shape than expected.", evidence=f"stream {stream}"
+                    ) from None
         else:
             try:
                 return parts.read_database(stream, cursor, thorough=thorough)
