@@ -228,10 +228,14 @@ class Lab:
         )
 
     def _beside(self, pms: Office) -> Office:
-        """One more practice of the hub on the same PMS, with a line of its own to the API."""
+        """One more practice of the hub on the same PMS, with lines of its own to the API and to the database."""
         api = FaultProxy("127.0.0.1", int(pms.address.rpartition(":")[2]))
         self._close.append(api.close)
-        return replace(pms, api=api)
+        sql = None
+        if pms.sql:
+            sql = FaultProxy(*pms.sql.to)
+            self._close.append(sql.close)
+        return replace(pms, api=api, sql=sql)
 
     def _set_up(self) -> None:
         wanted = [

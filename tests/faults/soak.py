@@ -1,6 +1,9 @@
 """`make soak`: mixed faults on the running product for as long as one likes; same seed, same sequence of faults.
 
-Ends with `ops, kills, lost, twice, wrong_patient, unknown`, and exit code 1 unless the last four are 0.
+Ends with the hub's memory, the lag of status reads, and `ops, kills, lost, twice, wrong_patient, unknown`; exit code
+1 unless the last four are 0. Memory is flat where its median in the last fifth of the time is at most 1.3 times that in
+the second fifth, of processes of the same age. The lag is from setting a visit's status in the PMS to its being seen by
+REST, unless the practice's database was down in that time or the interval before; its p99 may be two intervals.
 Must not be in it: judging (checker).
 """
 
@@ -15,13 +18,15 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.faults.checker import Verdict, interrupted_often
 from tests.faults.lab import Lab, Office
+from tests.faults.watching import FLAT, FrontDesks, Memory, Span
 from tests.servers.mariadb import DURABLE, MariaDbProcess
 from tests.servers.proxy import Does, Fault, Mix
 
@@ -36,6 +41,11 @@ _WEIGHTS = {
     "poison": 3,
 }
 KILLS = frozenset({"kill_hub", "kill_sandbox", "kill_database"})
+INTERVAL = 15
+"""Seconds between two status reads of a practice: the product's own default."""
+SERVERS = 4
+"""More practices than this share that many API services and databases, each by lines of its own."""
+_ROOM = ("--max-connections=1000",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +59,11 @@ class Blow:
     seed: int
 
 
-def blows(seed: int, offices: int) -> Iterator[Blow]:
-    """The sequence of faults, without end; a matter of the seed alone."""
+def blows(seed: int, offices: int, without: Set[str] = frozenset()) -> Iterator[Blow]:
+    """The sequence of faults, without end and without some kinds; a matter of the seed alone."""
     chance = random.Random(seed)
-    names, weights = zip(*_WEIGHTS.items(), strict=True)
+    names = [name for name in _WEIGHTS if name not in without]
+    weights = [_WEIGHTS[name] for name in names]
     while True:
         yield Blow(
             after=round(chance.uniform(0.3, 3.0), 2),
@@ -76,6 +87,9 @@ class Wishes:
     rate: float = 40.0
     quick: float = 1.0
     deadly: int = 3
+    without: Sequence[str] = ()
+    changes: float = 1.0
+    """Statuses set in the PMSs a second, over all."""
 
 
 @dataclass
@@ -91,23 +105,35 @@ class Soak:
     def run(self) -> tuple[Verdict, int]:
         """Play, let it become quiet, judge. Returns the verdict and the number of kills."""
         with ExitStack() as stack:
-            self.database = MariaDbProcess(DURABLE)
+            self.database = MariaDbProcess((*DURABLE, *_ROOM))
             stack.callback(self.database.remove)
             wishes = self.wishes
             self.lab = Lab(
                 self.folder,
                 mariadb=self.database.server,
                 offices=wishes.practices,
+                sandboxes=min(SERVERS, wishes.practices),
                 patients=wishes.patients,
                 seed=wishes.seed,
                 quick=wishes.quick,
                 reads_database=True,
-                interval=15,
+                interval=INTERVAL,
                 deadly=DEADLY,
             )
             stack.callback(self.lab.close)
             self.lab.start()
+            self.memory = Memory(lambda: self.lab.hub.pid)
+            self.desks = FrontDesks(
+                self.lab.offices,
+                self.lab.address,
+                interval=INTERVAL,
+                every=1 / wishes.changes,
+                seed=wishes.seed,
+            )
+            stack.callback(self.desks.stop)
+            stack.callback(self.memory.stop)
             self._play()
+            self.memory.stop()
             return self._end(), self.kills
 
     @property
@@ -128,11 +154,14 @@ class Soak:
 
     def _play(self) -> None:
         self.began = self.told = time.monotonic()
-        writers = [threading.Thread(target=self._hand_in, args=(office,)) for office in self.lab.offices]
+        writers = [
+            threading.Thread(target=self._hand_in, args=(office, number))
+            for number, office in enumerate(self.lab.offices)
+        ]
         for writer in writers:
             writer.start()
         try:
-            for blow in blows(self.wishes.seed, self.wishes.practices):
+            for blow in blows(self.wishes.seed, self.wishes.practices, set(self.wishes.without)):
                 if self._enough():
                     break
                 self._peace(blow.after)
@@ -147,10 +176,12 @@ class Soak:
         wishes = self.wishes
         return minutes >= wishes.minutes and self.handed_in >= wishes.ops and self.kills >= wishes.kills
 
-    def _hand_in(self, office: Office) -> None:
-        """One practice's program, at its share of the rate, whatever happens."""
+    def _hand_in(self, office: Office, number: int) -> None:
+        """One practice's program, at its share of the rate, whatever happens; each begins at its own time."""
         pause = self.wishes.practices / self.wishes.rate
         program = office.program
+        began = self.began + number / self.wishes.rate * 10
+        self._over.wait(began - time.monotonic())
         with program.client() as web:
             for turn in itertools.count(1):
                 if self._over.is_set():
@@ -160,7 +191,7 @@ class Soak:
                     program.make(10)
                 if program.left:
                     program.try_once(web)
-                self._over.wait(max(0.05, self.began + turn * pause * 10 - time.monotonic()))
+                self._over.wait(max(0.05, began + turn * pause * 10 - time.monotonic()))
 
     def _peace(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -178,6 +209,7 @@ class Soak:
         """What has ended by itself is started again, as a supervisor does."""
         if self.lab.hub.ended() is not None:
             self.struck["poison_struck"] += 1
+            self.desks.ends.append(time.monotonic())
             self.lab.restart()
         for office in self.lab.offices:
             if office.sandbox.ended() is not None:
@@ -187,9 +219,18 @@ class Soak:
         self.struck[blow.what] += 1
         getattr(self, f"_{blow.what}")(self.lab.offices[blow.office], blow)
 
+    @contextmanager
+    def _down(self, office: int | None = None) -> Iterator[None]:
+        """The database of a practice, or of all, cannot be read meanwhile."""
+        span = Span(time.monotonic(), office)
+        self.desks.down.append(span)
+        yield
+        span.until = time.monotonic()
+
     def _kill_hub(self, _office: Office, _blow: Blow) -> None:
         self.lab.hub.kill()
         killed = time.monotonic()
+        self.desks.ends.append(killed)
         self.lab.launch()
         while not self.lab.hub.answers() and self.lab.hub.ended() is None:
             if time.monotonic() - killed > 120:
@@ -201,10 +242,11 @@ class Soak:
         office.sandbox.start()
 
     def _kill_database(self, _office: Office, blow: Blow) -> None:
-        self.database.kill()
-        time.sleep(blow.seconds / 2)
-        self.database.start()
-        self.database.open_every_table()
+        with self._down():
+            self.database.kill()
+            time.sleep(blow.seconds / 2)
+            self.database.start()
+            self.database.open_every_table()
 
     def _drop(self, office: Office, blow: Blow) -> None:
         shares = {
@@ -225,11 +267,12 @@ class Soak:
     def _outage(self, office: Office, blow: Blow) -> None:
         assert office.sql is not None
         lines = (office.api, office.sql)
-        for line in lines:
-            line.cut()
-        self._peace(blow.seconds)
-        for line in lines:
-            line.restore()
+        with self._down(blow.office):
+            for line in lines:
+                line.cut()
+            self._peace(blow.seconds)
+            for line in lines:
+                line.restore()
 
     def _poison(self, office: Office, blow: Blow) -> None:
         if self.struck["poison"] <= self.wishes.deadly:
@@ -240,6 +283,7 @@ class Soak:
             f"the faults are over after {time.monotonic() - self.began:.0f} s; waiting until it is quiet"
         )
         until = time.monotonic() + 1800
+        self.desks.stop()
         self.lab.hand_in(0, within=300)
         while self.lab.moving():
             self._watch()
@@ -250,7 +294,7 @@ class Soak:
         return self.lab.check()
 
 
-def report(soak: Soak, verdict: Verdict, kills: int) -> dict[str, object]:
+def report(soak: Soak, verdict: Verdict, kills: int) -> dict[str, Any]:
     """What is printed and written down."""
     numbers = verdict.numbers()
     bad = sum(int(numbers[name]) for name in ("lost", "twice", "wrong_patient", "unknown"))
@@ -265,7 +309,26 @@ def report(soak: Soak, verdict: Verdict, kills: int) -> dict[str, object]:
         "seed": soak.wishes.seed,
         "struck": dict(soak.struck),
         "bound_95": 3 / verdict.writes if verdict.writes and not bad else None,
+        "practices": soak.wishes.practices,
+        "memory": soak.memory.figures(),
+        "lag": soak.desks.figures(),
     }
+
+
+def watched(memory: dict[str, Any], lag: dict[str, Any]) -> Iterator[str]:
+    """What was watched, in a line each."""
+    flat = {True: "flat", False: f"NOT FLAT, at most {FLAT} is", None: "too short to say whether flat"}
+    yield (
+        f"memory of the hub: {memory['beginning_mb']} MB at the beginning, {memory['end_mb']} MB at the end, "
+        f"{memory['highest_mb']} MB at most, in {memory['processes']} processes; "
+        f"grew {memory['growth']} times at the same age: {flat[memory['flat']]}"
+    )
+    kept = {True: "kept", False: "NOT KEPT", None: "nothing measured"}
+    yield (
+        f"lag of {lag['changes']} statuses ({lag['over_ends_of_the_hub']} over an end of the hub, {lag['set_aside']} "
+        f"set aside): p50 {lag['p50_s']} s, p99 {lag['p99_s']} s, at most {lag['highest_s']} s; "
+        f"{lag['allowed_s']} s allowed at p99: {kept[lag['within']]}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -278,12 +341,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     asked.add_argument("--kills", type=int, default=0, help="kill at least so many processes")
     asked.add_argument("--seed", type=int, default=1, help="the sequence of faults")
-    asked.add_argument("--practices", type=int, default=defaults.practices)
+    asked.add_argument(
+        "--practices", type=int, default=defaults.practices, help=f"above {SERVERS} they share servers"
+    )
     asked.add_argument("--patients", type=int, default=defaults.patients, help="in each practice")
     asked.add_argument("--rate", type=float, default=defaults.rate, help="activities a second, over all")
     asked.add_argument(
         "--quick", type=float, default=1.0, help="divide the protocol's waits (65 s and so on) by this"
     )
+    asked.add_argument("--without", nargs="*", default=[], choices=sorted(_WEIGHTS), help="leave faults out")
     asked.add_argument("--json", default="", help="write the report there, too")
     given = vars(asked.parse_args(argv))
     file = given.pop("json")
@@ -301,6 +367,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name}: {each}")
     names = ("ops", "kills", "lost", "twice", "wrong_patient", "unknown")
     print(json.dumps(told))
+    for line in watched(told["memory"], told["lag"]):
+        print(line)
     print(", ".join(f"{name} {told[name]}" for name in names))
     for reason, count in verdict.too_many(soak.at_desk).items():
         print(f"in the failure desk beyond what may be: {count} for {reason}")

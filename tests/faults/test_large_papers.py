@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import Told
 from tests.faults.lab import Lab
 from tests.faults.sizes import FULL, size
+from tests.faults.watching import resident_mb
 from tests.intake.papers import PDF
 from tests.servers.mariadb import MariaDbProcess
 
@@ -130,14 +130,6 @@ class Highest:
         self._over.set()
         self._thread.join()
         return self._most
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1000
-    raise AssertionError("no such process")
 
 
 def of_size(megabytes: float) -> bytes:

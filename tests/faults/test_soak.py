@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Told
-from tests.faults.sizes import size
+from tests.faults.sizes import FULL, size
 from tests.faults.soak import Soak, Wishes, blows
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(3600)]
@@ -19,18 +19,38 @@ def test_the_same_seed_gives_the_same_sequence_of_faults() -> None:
         return list(itertools.islice(blows(seed, 4), 200))
 
     assert first(1) == first(1) != first(2)
+    spared = itertools.islice(blows(1, 4, {"kill_hub", "poison"}), 200)
+    assert {blow.what for blow in spared} == {"kill_sandbox", "kill_database", "drop", "stall", "outage"}
 
 
 @pytest.mark.fault("R30")
 def test_mixed_faults_on_the_running_product_lose_and_double_nothing(tmp_path: Path, told: Told) -> None:
     seed = 30
     wishes = Wishes(
-        minutes=size(20, 600) / 60, seed=seed, practices=size(2, 4), patients=size(60, 300), quick=13.0
+        minutes=size(20, 600) / 60,
+        seed=seed,
+        practices=size(2, 20),
+        patients=size(60, 300),
+        quick=13.0,
     )
     lines: list[str] = []
     soak = Soak(wishes, tmp_path, tell=lines.append)
     verdict, kills = soak.run()
     assert verdict.clean(soak.at_desk), (verdict, soak.at_desk, lines[-5:])
     assert verdict.in_chart >= 0.9 * verdict.writes
-    told("hub, sandbox and database killed, lines dropped, stalled and cut", verdict, kills=kills, seed=seed)
+    memory, lag = soak.memory.figures(), soak.desks.figures()
+    told(
+        "hub, sandbox and database killed, lines dropped, stalled and cut",
+        verdict,
+        kills=kills,
+        seed=seed,
+        memory=memory,
+        lag=lag,
+    )
     assert kills >= 2
+    assert soak.desks.changes
+    assert lag["never_seen"] == 0, lag
+    assert len(soak.memory.samples) > 10
+    if FULL:
+        assert memory["flat"] is True, memory
+        assert lag["within"] is True, lag

@@ -52,7 +52,7 @@ class FaultProxy:
     """Listens on a port of its own and forwards to `host`:`port`."""
 
     def __init__(self, host: str, port: int, *, in_turns: bool = True) -> None:
-        self._to, self.in_turns = (host, port), in_turns
+        self.to, self.in_turns = (host, port), in_turns
         self.host, self.port = "127.0.0.1", 0
         self.choose: Choose = lambda _request: None
         self.bytes_per_second = 0
@@ -128,7 +128,7 @@ class FaultProxy:
     def _open(self, near: socket.socket) -> None:
         self._moves.wait()
         try:
-            far = socket.create_connection(self._to, timeout=10)
+            far = socket.create_connection(self.to, timeout=10)
         except OSError:
             _reset(near)
             return
