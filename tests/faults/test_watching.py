@@ -37,15 +37,17 @@ def test_processes_that_never_warm_up_tell_nothing() -> None:
 def test_a_lag_counts_unless_its_own_database_was_down_then_or_in_the_interval_before() -> None:
     def of(*changes: Change) -> dict[str, object]:
         down = [Span(100.0, 1, until=110.0), Span(500.0, None, until=505.0)]
-        return lags(changes, down, [301.0], interval=15.0, now=1000.0)
+        return lags(changes, down, [Span(301.0, until=303.0)], interval=15.0, now=1000.0)
 
     def change(office: int, made: float, seen: float) -> Change:
         return Change(office, "7", "22", made, ask_at=made, seen=seen)
 
     assert of(change(1, 99.0, 112.0), change(1, 124.0, 130.0), change(0, 519.0, 530.0))["changes"] == 0
-    counted = of(change(0, 99.0, 112.0), change(1, 126.0, 130.0), change(0, 300.0, 340.0))
+    counted = of(
+        change(0, 99.0, 112.0), change(1, 126.0, 130.0), change(0, 400.0, 440.0), change(0, 300.0, 350.0)
+    )
     assert counted["changes"] == 3
-    assert counted["over_ends_of_the_hub"] == 1
+    assert (counted["over_ends"], counted["over_ends_p99_s"]) == (1, 50.0)
     assert (counted["p50_s"], counted["p99_s"], counted["within"]) == (13.0, 40.0, False)
 
 

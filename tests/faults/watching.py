@@ -144,9 +144,9 @@ class FrontDesks:
     every: float
     seed: int
     down: list[Span] = field(default_factory=list)
-    """When no database of a practice could be read."""
-    ends: list[float] = field(default_factory=list)
-    """When the hub ended."""
+    """When a practice's database could not be read."""
+    away: list[Span] = field(default_factory=list)
+    """From an end of the hub until it answered again."""
     changes: list[Change] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -235,29 +235,33 @@ class FrontDesks:
 
     def figures(self) -> dict[str, object]:
         """See `lags`."""
-        return lags(self.changes, self.down, self.ends, interval=self.interval, now=time.monotonic())
+        return lags(self.changes, self.down, self.away, interval=self.interval, now=time.monotonic())
 
 
 def lags(
-    changes: Sequence[Change], down: Sequence[Span], ends: Sequence[float], *, interval: float, now: float
+    changes: Sequence[Change], down: Sequence[Span], away: Sequence[Span], *, interval: float, now: float
 ) -> dict[str, object]:
-    """Seconds from a change to its being seen, where its database was not down then nor in the interval before.
+    """Seconds from a change to its being seen, where then and in the interval before nothing held reading up.
 
-    What was never seen counts with the time it was waited for. Ends of the hub in between are no excuse.
+    Its database was not down and the hub had not ended. `over_ends` tells of those that only an end of the hub touched.
+    What was never seen counts with the time it was waited for.
     """
-    waits, over_ends = [], 0
+    waits: list[float] = []
+    over_ends: list[float] = []
     for change in changes:
         seen = min(change.seen, now)
         if any(span.touches(change.made - interval, seen, change.office) for span in down):
             continue
-        waits.append(seen - change.made)
-        over_ends += any(change.made <= end <= seen for end in ends)
+        ended = any(span.touches(change.made - interval, seen, change.office) for span in away)
+        (over_ends if ended else waits).append(seen - change.made)
     waits.sort()
+    over_ends.sort()
     p99 = percentile(waits, 0.99)
     return {
         "changes": len(waits),
-        "over_ends_of_the_hub": over_ends,
-        "set_aside": len(changes) - len(waits),
+        "over_ends": len(over_ends),
+        "over_ends_p99_s": percentile(over_ends, 0.99),
+        "set_aside": len(changes) - len(waits) - len(over_ends),
         "never_seen": sum(change.seen == math.inf for change in changes),
         "p50_s": percentile(waits, 0.5),
         "p99_s": p99,
