@@ -47,9 +47,9 @@ def test_many_practices_through_mixed_faults_keep_memory_flat_and_statuses_in_ti
     tmp_path: Path, told: Told
 ) -> None:
     """The hub ends here only by the poisonous notes: processes of some age show whether memory grows."""
-    practices, seed = size(6, 20), 31
+    practices, seed = size(6, 20), 32
     wishes = Wishes(
-        minutes=size(30, 600) / 60,
+        minutes=size(20, 600) / 60,
         seed=seed,
         practices=practices,
         patients=60,
