@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -83,6 +84,8 @@ def _pages() -> uvicorn.Server:
 
     get_resolver().url_patterns  # noqa: B018  which loads whatever answers
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # WhiteNoise hands its files out in that way; it tells the person at the terminal nothing.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
     return uvicorn.Server(
         uvicorn.Config(
             application,

@@ -188,6 +188,7 @@ def test_serve_answers_keeps_its_folder_to_itself_and_ends_cleanly(folder: Path)
     port = free_port()
     with serving(folder, port) as process:
         assert status_of(f"http://127.0.0.1:{port}/accounts/login/") == 200
+        assert status_of(f"http://127.0.0.1:{port}/static/web/chartbridge.css") == 200
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         for name in ("secret.key", "chartbridge.sqlite3", "welcome.token"):
             assert stat.S_IMODE((folder / name).stat().st_mode) & 0o077 == 0, name
@@ -210,6 +211,7 @@ def test_serve_answers_keeps_its_folder_to_itself_and_ends_cleanly(folder: Path)
     told = (folder.parent / "serve.out").read_text()
     assert "stopped" in told
     assert "Traceback" not in told
+    assert "Warning" not in told
 
 
 @pytest.mark.slow
