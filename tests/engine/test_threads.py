@@ -13,6 +13,7 @@ from time import process_time
 
 import pytest
 import structlog
+from django.db import OperationalError
 
 from chartbridge.domain.clock import SystemClock
 from chartbridge.engine.threads import Engine
@@ -242,6 +243,21 @@ def test_a_failed_connection_is_tried_again(running: Running, monkeypatch: pytes
 
     running(FakeChecker(does=read))
     wait_for(lambda: len(seen) >= 3)
+
+
+def test_what_failed_while_the_disk_is_full_never_rests_for_long(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chartbridge.engine.threads.FAILED_REST", 0.05)
+    monkeypatch.setattr("chartbridge.engine.threads.FULL_REST", 0.1)
+    monkeypatch.setattr("chartbridge.store.room.free", lambda: 0)
+
+    def read(who: int, stream: Stream) -> Checked:
+        raise OperationalError
+
+    checker = FakeChecker(does=read)
+    running(checker)
+    wait_for(lambda: len(checker.asked) >= 12)  # with rests that double, only after a minute and a half
 
 
 def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) -> None:

@@ -24,6 +24,7 @@ from chartbridge.engine.timetable import Job, Timetable, next_on_grid, phase
 from chartbridge.engine.workers import Workers
 from chartbridge.pms.errors import PmsError
 from chartbridge.pms.reading import Stream
+from chartbridge.store.room import is_full
 from chartbridge.store.tending import tended
 from chartbridge.store.wake import Lane, listen
 
@@ -35,6 +36,8 @@ READERS = 24
 WRITERS = 16
 FAILED_REST = 4.0
 """Seconds of rest after a first failure of our own; doubled with each further one, at most five minutes."""
+FULL_REST = 30.0
+"""No longer rest than this while the disk is full: once there is room, everything is to go on."""
 AWAY = "unavailable"
 """The `error_code` of a check that could not reach the PMS."""
 MANY = 50
@@ -268,7 +271,8 @@ class Engine:
         now = self._clock.monotonic()
         if failed:
             count = self._failures[job] = self._failures.get(job, 0) + 1
-            rest = min(300.0, FAILED_REST * 2 ** min(count - 1, 8)) * (0.75 + 0.5 * phase(job))
+            longest = FULL_REST if is_full() else 300.0
+            rest = min(longest, FAILED_REST * 2 ** min(count - 1, 8)) * (0.75 + 0.5 * phase(job))
             self._timetable.hold_off(job, now + rest)
         else:
             self._failures.pop(job, None)
