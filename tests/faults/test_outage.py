@@ -33,9 +33,7 @@ def test_a_pms_that_is_down_is_asked_at_most_every_two_seconds_and_nothing_is_gi
     try:
         lab.start()
         asked = Asked(lab)
-        lab.hand_in(each, at_once=100)
-        lab.settle(1200)
-        usual = asked.most()
+        usual = [asked.in_a_usual_drain(each)]
         for office in lab.offices:
             office.api.cut()
         lab.hand_in(each, at_once=100)
@@ -55,17 +53,20 @@ def test_a_pms_that_is_down_is_asked_at_most_every_two_seconds_and_nothing_is_gi
         afterwards = asked.most()
         verdict = lab.settle()
         assert (verdict.in_chart, verdict.reasons) == (practices * each, {})
+        usual.append(
+            asked.in_a_usual_drain(each)
+        )  # once more: the machine may be busier than at the beginning
         told(
             f"{practices} PMSs down for {lasted:.0f} s with {verdict.writes} queued",
             verdict,
             most_attempts=most,
             allowed=int(lasted / 2) + 1,
             drained_after_s=round(drained, 1),
-            requests_per_s_usual=round(usual, 1),
+            requests_per_s_usual=[round(rate, 1) for rate in usual],
             requests_per_s_afterwards=round(afterwards, 1),
         )
         assert most <= lasted / 2 + 1
-        assert afterwards <= 2 * usual
+        assert afterwards <= 2 * max(usual)
     finally:
         lab.close()
 
@@ -74,12 +75,20 @@ class Asked:
     """When each request passed a line to the API service, of all practices together."""
 
     def __init__(self, lab: Lab) -> None:
+        self._lab = lab
         self.times: list[float] = []
         for office in lab.offices:
             office.api.choose = self._note
 
     def _note(self, _request: bytes) -> None:
         self.times.append(time.monotonic())
+
+    def in_a_usual_drain(self, each: int) -> float:
+        """Let every practice write so many with nothing in the way; returns `most` of that."""
+        self.times.clear()
+        self._lab.hand_in(each, at_once=100)
+        self._lab.settle(1200)
+        return self.most()
 
     def most(self) -> float:
         """Requests a second in the busiest ten seconds."""
