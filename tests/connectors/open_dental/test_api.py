@@ -371,6 +371,19 @@ def test_a_list_with_an_entry_of_another_shape_is_unreadable(
         rig.connect().lookups(kind)
 
 
+@pytest.mark.parametrize("version", ["24.3.10", "25.1.20"])
+def test_a_look_among_notes_of_another_shape_says_that_it_can_t_tell(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """Neither there nor not there: said to be absent, it would be sent once more."""
+    rig.knobs.set_version(version)
+    command = rig.command(CommandKind.ADD_NOTE, MARKER)
+    rig.connect().write(command)
+    _with(monkeypatch, "commlogs", Note=["Xyzzyowski"])
+    with pytest.raises(Unreadable, match="another shape"):
+        rig.connect().landed(command)
+
+
 @pytest.mark.parametrize(("path", "field"), [("definitions", "ItemName"), ("appointments", "PatNum")])
 def test_photos_are_unreadable_where_what_leads_to_them_has_another_shape(
     rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, path: str, field: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from chartbridge.connectors.open_dental.codec import moment
+from chartbridge.connectors.open_dental.codec import BadValue, Texts, moment, texts
 from chartbridge.connectors.open_dental.settings import ApiAccess
 from chartbridge.connectors.open_dental.words import PERMISSIONS, READING, UPDATING
 from chartbridge.domain.clock import Clock
@@ -272,6 +272,16 @@ def _reason(said: str) -> str:
     """The vendor's reason without a value of anybody's: known field names and known faults only."""
     field, fault = _FIELDS.search(said), _FAULTS.search(said)
     return " ".join(part.group() for part in (field, fault) if part)
+
+
+def rows_of(items: list[Item], fields: Sequence[str], path: str) -> list[Texts]:
+    """Objects as rows. Raises `Unreadable` where one has a value that is neither text nor number."""
+    try:
+        return [texts(item, fields) for item in items]
+    except BadValue:
+        raise Unreadable(
+            f"{NAME} gave an answer of another shape than expected.", evidence=path.split("/")[0]
+        ) from None
 
 
 def _objects(value: Any, path: str) -> list[Item]:

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 
-from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
-from chartbridge.connectors.open_dental.codec import Texts, texts
+from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi, rows_of
+from chartbridge.connectors.open_dental.codec import Texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
     document_receipt,
@@ -182,8 +182,7 @@ class ApiLooker:
     ) -> list[list[Texts]]:
         try:
             return [
-                [texts(item, fields) for item in items]
-                for items in self._api.pages(path, ability=ability, **params)
+                rows_of(items, fields, path) for items in self._api.pages(path, ability=ability, **params)
             ]
         except Refused as error:
             if "Patient" in error.reason or "PatNum" in error.reason:

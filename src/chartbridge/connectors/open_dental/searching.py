@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi
-from chartbridge.connectors.open_dental.codec import Texts, texts
+from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi, rows_of
+from chartbridge.connectors.open_dental.codec import Texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
     document_receipt,
@@ -131,7 +131,7 @@ class ApiSearcher:
     def _rows(self, path: str, ability: str, fields: Sequence[str], **params: str) -> Iterator[Texts]:
         try:
             for items in self._api.pages(path, ability=ability, **params):
-                yield from (texts(item, fields) for item in items)
+                yield from rows_of(items, fields, path)
         except NotThere:
             return  # a patient that isn't there has nothing
         except Refused as error:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi
-from chartbridge.connectors.open_dental.codec import Texts, texts
+from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi, rows_of
+from chartbridge.connectors.open_dental.codec import Texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
     answer_row,
@@ -105,7 +105,7 @@ class Writer:
             if not error.reason:  # the page of something else than the API: it says nothing about visits
                 raise Unavailable(NO_API) from None
             raise Refused(_GONE, reason="Appointment not found") from None
-        _, patient_key, status = texts(item, ("AptNum", "PatNum", "Confirmed"))
+        [(patient_key, status)] = rows_of([item], ("PatNum", "Confirmed"), "appointments")
         if command.patient_key and patient_key != command.patient_key:
             raise Refused(_OTHER, reason="PatNum is invalid")
         return Receipt(
@@ -137,7 +137,7 @@ class Writer:
             "patplans", ability="mark_insurance_verified", PatNum=str(whole(patient_key, "patient"))
         )
         rows = sorted(
-            (texts(item, ("Ordinal", "PatPlanNum")) for item in items), key=lambda row: int(row[0] or 99)
+            rows_of(items, ("Ordinal", "PatPlanNum"), "patplans"), key=lambda row: int(row[0] or 99)
         )
         if not rows:
             raise Refused(
@@ -155,7 +155,9 @@ class Writer:
             params["SecDateTEdit"] = command.verified_on.isoformat() + " 00:00:00"
         rows: list[Texts] = []
         for items in self._api.pages("insverifies", ability="mark_insurance_verified", **params):
-            rows += [texts(item, _VERIFY_FIELDS) for item in items if str(item.get("FKey")) == plan]
+            rows += rows_of(
+                [item for item in items if str(item.get("FKey")) == plan], _VERIFY_FIELDS, "insverifies"
+            )
         return rows
 
     def _not_over_a_later_one(self, command: MarkInsuranceVerified, plan: str) -> None:
