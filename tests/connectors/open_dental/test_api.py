@@ -384,6 +384,17 @@ def test_a_look_among_notes_of_another_shape_says_that_it_can_t_tell(
         rig.connect().landed(command)
 
 
+def test_a_note_of_nobody_is_neither_there_nor_not_there(
+    rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = rig.command(CommandKind.ADD_NOTE, MARKER)
+    rig.connect().write(command)
+    _with(monkeypatch, "commlogs", PatNum=None)
+    with pytest.raises(Unreadable, match="whose it is"):
+        rig.connect().landed(command)
+    assert rig.connect().landed(rig.command(CommandKind.ADD_NOTE, "CB-22222222")) is None
+
+
 @pytest.mark.parametrize(("path", "field"), [("definitions", "ItemName"), ("appointments", "PatNum")])
 def test_photos_are_unreadable_where_what_leads_to_them_has_another_shape(
     rig: OpenDentalRig, monkeypatch: pytest.MonkeyPatch, path: str, field: str

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 
-from chartbridge.connectors.open_dental.client import NO_API, NotThere, OpenDentalApi, rows_of
+from chartbridge.connectors.open_dental.client import NAME, NO_API, NotThere, OpenDentalApi, rows_of
 from chartbridge.connectors.open_dental.codec import Texts
 from chartbridge.connectors.open_dental.codec_lists import DOCUMENT_FIELDS
 from chartbridge.connectors.open_dental.codec_write import (
@@ -31,7 +31,7 @@ from chartbridge.pms.commands import (
     Receipt,
     SetAppointmentStatus,
 )
-from chartbridge.pms.errors import Conflict, Refused, Unavailable
+from chartbridge.pms.errors import Conflict, Refused, Unavailable, Unreadable
 
 AROUND = timedelta(days=2)
 RECENT = timedelta(minutes=10)
@@ -161,6 +161,8 @@ class ApiLooker:
             self._writer.written.heard(row[_STAMP] for row in items)
             for row in items:
                 note = row[_NOTE] or ""
+                if not row[1] and any(each.marker in note for each in commands):
+                    raise Unreadable(f"{NAME} shows a note without saying whose it is.", evidence="commlogs")
                 for each in of_patient.get(row[1] or "", ()):
                     if each.marker in note:
                         found[each.marker] = note_receipt(row, utc_stamps=False, offset=offset)
