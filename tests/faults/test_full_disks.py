@@ -79,8 +79,8 @@ def signed_in(lab: Lab) -> httpx2.Client:
 
 
 def told_of_full_disk(person: httpx2.Client) -> bool:
-    """Whether Health says it in full; every other page then has a word of it beside Health."""
-    health, other = (person.get(path).raise_for_status().text for path in ("/health/", "/patients/"))
+    """Whether Health says it in full; other pages then have a word of it beside Health."""
+    health, other = (person.get(path).raise_for_status().text for path in ("/health/", "/settings/sync/"))
     assert "Health" in other
     said = "The disk is full" in health
     assert ("Disk full" in other) == said
