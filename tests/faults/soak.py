@@ -284,7 +284,9 @@ class Soak:
             f"the faults are over after {time.monotonic() - self.began:.0f} s; waiting until it is quiet"
         )
         until = time.monotonic() + 1800
-        self.desks.stop()
+        while not self.desks.have_ended():
+            self._watch()
+            time.sleep(0.05)
         self.lab.hand_in(0, within=300)
         while self.lab.moving():
             self._watch()

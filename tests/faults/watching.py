@@ -160,6 +160,11 @@ class FrontDesks:
         self._closing.set()
         self._thread.join()
 
+    def have_ended(self) -> bool:
+        """Let no more be set; whether all that was set is seen, or four intervals have passed."""
+        self._closing.set()
+        return not self._thread.is_alive()
+
     def _work(self) -> None:
         following: list[Change] = []
         next_at, until = time.monotonic(), math.inf
