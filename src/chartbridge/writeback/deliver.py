@@ -129,7 +129,7 @@ class Deliverer:
         found = {connection_id: at for connection_id, at in times.items() if at is not None}
         return found | {each: now for each in times if self._one_hub.overdue(each)}
 
-    def deliver(self, connection_id: int, budget_s: float = 1.0) -> DeliverOutcome:
+    def deliver(self, connection_id: int, budget_s: float = 2.0) -> DeliverOutcome:
         """Deliver for about `budget_s` seconds. Safe to call at any time and from any thread."""
         with self._guard:
             if connection_id in self._busy:
