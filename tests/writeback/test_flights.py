@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import pytest
 
@@ -15,10 +16,11 @@ from chartbridge.pms import fence
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import Unavailable, Uncertain
-from chartbridge.store import one_hub
+from chartbridge.store import deliveries, one_hub
+from chartbridge.store.deliveries import Row
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
 from chartbridge.store.one_hub import OneHub
-from chartbridge.writeback import deliver, sending
+from chartbridge.writeback import deliver, look, sending
 from chartbridge.writeback.recover import recover
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector
@@ -99,6 +101,35 @@ def test_what_was_taken_is_read_back_while_more_is_being_sent(
     many.pms.before = once_looked
     many.deliver(many.deliverer(at_step))
     assert (True, 8) in beside
+    assert set(Writeback.objects.values_list("seen", flat=True)) == {Seen.SEEN}
+    many.check()
+
+
+def test_what_was_taken_just_now_is_looked_for_without_being_read_again_and_the_rest_now_and_then(
+    many: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+    asked: list[int] = []
+    owed_due = deliveries.owed_due
+
+    def counted(connection_id: int, now: datetime, limit: int) -> list[Row]:
+        rows = owed_due(connection_id, now, limit)
+        if _standing(Delivery.QUEUED):
+            asked.append(len(rows))
+        return rows
+
+    def slowly(_command: Command) -> None:
+        many.clock.advance(0.4)
+
+    monkeypatch.setattr(deliveries, "owed_due", counted)
+    many.deliver()
+    assert asked == []
+    for n in range(2 * PEOPLE):
+        many.enqueue(patient=str(1 + n % PEOPLE), body=f"Later note {n}.")
+    many.pms.before = slowly
+    monkeypatch.setattr(look, "_OWED_EVERY", 2.0)
+    many.settle()
+    assert asked
     assert set(Writeback.objects.values_list("seen", flat=True)) == {Seen.SEEN}
     many.check()
 

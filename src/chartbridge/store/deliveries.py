@@ -388,39 +388,48 @@ class _Stale(Exception):
 
 
 def _update_all(changes: Sequence[Change]) -> list[Change]:
-    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[Change]] = defaultdict(list)
     for each in changes:
-        groups[tuple(sorted(each.fields))].append(each)
+        groups[(*_stood(each.row), each.delivery, each.seen, *sorted(each.fields))].append(each)
     try:
         with transaction.atomic():
-            for names, group in groups.items():
+            for group in groups.values():
                 for at in range(0, len(group), AT_ONCE):
                     piece = group[at : at + AT_ONCE]
-                    if _update(names, piece) != len(piece):
+                    if _update(piece) != len(piece):
                         raise _Stale
     except _Stale:
-        return [each for each in changes if _update(tuple(sorted(each.fields)), [each])]
+        return [each for each in changes if _update([each])]
     return list(changes)
 
 
-def _update(names: tuple[str, ...], changes: Sequence[Change]) -> int:
-    """Move rows in one statement: each time that one is carried out, SQLite and the other threads change places."""
-    given = [value for each in changes for value in _values(names, each)]
+def _stood(row: Row) -> tuple[str, str, int]:
+    return row.delivery, row.seen, row.attempts
+
+
+def _update(changes: Sequence[Change]) -> int:
+    """Move rows that stand and are to stand alike, in one statement: each time that one is carried out, SQLite and the
+    other threads change places. Returns how many stood where they were read."""
+    first = changes[0]
+    names = sorted(first.fields)
+    own = tuple(name for name in names if any(c.fields[name] != first.fields[name] for c in changes))
+    same = tuple(name for name in names if name not in own)
+    given = [str(first.delivery), str(first.seen), *[_adapted(first.fields[name]) for name in same]]
+    for each in changes:
+        given += [each.row.id, *[_adapted(each.fields[name]) for name in own]]
     with connection.cursor() as cursor:
-        cursor.execute(_statement(names, len(changes)), given)
+        cursor.execute(_statement(same, own, len(changes)), [*given, *_stood(first.row)])
         return int(cursor.rowcount)
 
 
 @lru_cache(maxsize=64)
-def _statement(names: tuple[str, ...], count: int) -> str:
-    sets = "".join(f', "{name}" = {_typed(name, at)}' for at, name in enumerate(names, 7))
-    row = f"({', '.join(['%s'] * (len(names) + 6))})"
-    return (
-        f"UPDATE store_writeback SET delivery = was.column5, seen = was.column6{sets}"
-        f" FROM (VALUES {', '.join([row] * count)}) AS was WHERE store_writeback.id = was.column1 AND"
-        " store_writeback.delivery = was.column2 AND store_writeback.seen = was.column3 AND"
-        " store_writeback.attempts = was.column4"
-    )
+def _statement(same: tuple[str, ...], own: tuple[str, ...], count: int) -> str:
+    sets = [f'"{name}" = %s' for name in ("delivery", "seen", *same)]
+    sets += [f'"{name}" = {_typed(name, at)}' for at, name in enumerate(own, 2)]
+    row = f"({', '.join(['%s'] * (1 + len(own)))})"
+    rows = ", ".join([row] * count)
+    which = f"FROM (VALUES {rows}) AS was WHERE id = was.column1" if own else f"WHERE id IN (VALUES {rows})"
+    return f"UPDATE store_writeback SET {', '.join(sets)} {which} AND delivery = %s AND seen = %s AND attempts = %s"
 
 
 def _typed(name: str, at: int) -> str:
@@ -430,14 +439,9 @@ def _typed(name: str, at: int) -> str:
     return f"CAST(was.column{at} AS {Writeback._meta.get_field(name).db_type(connection)})"
 
 
-def _values(names: Sequence[str], change: Change) -> list[Any]:
-    row, fields = change.row, change.fields
-    stood = [row.id, row.delivery, row.seen, row.attempts]
-    told = [value if type(value := fields[name]) is str else _adapted(value) for name in names]
-    return [*stood, str(change.delivery), str(change.seen), *told]
-
-
 def _adapted(value: Any) -> Any:
+    if type(value) is str:
+        return value
     if isinstance(value, datetime):
         return _moment(value)
     return json.dumps(value) if isinstance(value, dict) else value

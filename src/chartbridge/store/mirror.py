@@ -35,8 +35,8 @@ __all__ = [
     "patient",
     "patients",
     "patients_by_phone",
-    "patients_changed",
     "patients_known",
+    "patients_known_or_changed",
     "search_patients",
     "sightings_of",
 ]
@@ -168,16 +168,21 @@ def _begins(word: str) -> Q:
     return Q(search__startswith=word)
 
 
-def patients_changed(connection_id: int, keys: Sequence[str]) -> dict[str, datetime]:
-    """Return, of these patients, those whose number has come to stand for somebody else, and since when."""
+def patients_known_or_changed(
+    connection_id: int, keys: Sequence[str]
+) -> tuple[dict[str, bool], dict[str, datetime]]:
+    """Return `patients_known`, and those of them whose number has come to stand for somebody else, and since when."""
     rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
-    return {key: at for key, at in rows.exclude(other_since=None).values_list("key", "other_since") if at}
+    found = list(rows.values_list("key", "gone_at", "status", "other_since"))
+    known = {key: _is_here(gone, status) for key, gone, status, _ in found}
+    return known, {key: since for key, _, _, since in found if since}
 
 
 def patients_known(connection_id: int, keys: Sequence[str]) -> dict[str, bool]:
     """Return, of these patients, those whom the mirror knows: True here, False deleted in the PMS."""
     rows = MirrorPatient.objects.filter(connection_id=connection_id, key__in=set(keys))
-    return {
-        key: gone is None and status != PatientStatus.DELETED
-        for key, gone, status in rows.values_list("key", "gone_at", "status")
-    }
+    return {key: _is_here(gone, status) for key, gone, status in rows.values_list("key", "gone_at", "status")}
+
+
+def _is_here(gone: datetime | None, status: str) -> bool:
+    return gone is None and status != PatientStatus.DELETED

@@ -89,8 +89,7 @@ def _sent_with(row: Row, desk: Desk) -> dict[str, object]:
 
 def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
     keys = [row.patient_key for row in rows]
-    known = mirror.patients_known(desk.connection_id, keys)
-    other = mirror.patients_changed(desk.connection_id, keys)
+    known, other = mirror.patients_known_or_changed(desk.connection_id, keys)
     return [
         judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now) for row in rows
     ]

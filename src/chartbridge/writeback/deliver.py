@@ -21,7 +21,7 @@ from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable
 from chartbridge.pms.manifest import CommandClaim
 from chartbridge.store import deliveries, leases
-from chartbridge.store.deliveries import Moving, Row
+from chartbridge.store.deliveries import Change, Moving, Row
 from chartbridge.store.desk import Desk, desk_of, set_backoff, set_write_hold
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
@@ -45,12 +45,13 @@ QUICK = 0.25
 SLOW = 2.0
 """After a batch that took longer, none is claimed ahead. One that was is not begun so long after the turn's time."""
 KEEP_EVERY = 0.25
-LOOK_BESIDE = 1000
+LOOK_BESIDE = 1250
 READ_BACK_MANY = 2000
 READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
 _ROUNDING = 0.001
+_OF_A_ROW = frozenset(Row._fields)
 _RENEW_AFTER = 15.0
 STAND_BY = 3.0
 """Seconds between two looks whether another hub has gone, or whether the PMS can be asked again."""
@@ -116,7 +117,7 @@ class Deliverer:
         self._claimer = Claimer()
         self._sizes: dict[int, int] = {}
         self._slow: dict[int, bool] = {}
-        self._unread: dict[int, int] = defaultdict(int)
+        self._unread: dict[int, list[Row]] = defaultdict(list)
         self._unread_since: dict[int, float] = {}
         self._looked_at: dict[int, float] = {}
         self._looks: dict[int, Look] = {}
@@ -284,7 +285,7 @@ class Deliverer:
             moves.apply(parted(deliveries.rows_of(desk.practice_id, [each.row.id for each in done]), desk))
             return
         self._looker.moved(done)
-        taken = sum(1 for each in done if each.move == Event.TAKE)
+        taken = [_as_moved(each) for each in done if each.move == Event.TAKE]
         if taken:
             turn.answered = True
             self._unread[desk.connection_id] += taken
@@ -364,9 +365,10 @@ class Deliverer:
         look = self._looks.get(pk)
         if look and look[1].done():
             self._looker.finish(turn.desk, self._looks.pop(pk))
-        if pk not in self._looks and self._unread[pk] >= LOOK_BESIDE:
+        if pk not in self._looks and len(self._unread[pk]) >= LOOK_BESIDE:
+            rows = self._unread[pk]
             self._note_look(pk)
-            begun = self._looker.begin(turn.connector, turn.desk, self._pool)
+            begun = self._looker.begin(turn.connector, turn.desk, rows, self._pool)
             if begun:
                 self._looks[pk] = begun
 
@@ -437,7 +439,7 @@ class Deliverer:
 
     def _read_back_presses(self, connection_id: int) -> bool:
         since = self._unread_since.get(connection_id)
-        many = self._unread[connection_id] >= READ_BACK_MANY
+        many = len(self._unread[connection_id]) >= READ_BACK_MANY
         return many or (since is not None and self._clock.monotonic() - since > READ_BACK_WITHIN)
 
     def _long_since_look(self, connection_id: int) -> bool:
@@ -489,6 +491,12 @@ class Deliverer:
 
 def _claims(desk: Desk) -> Collection[CommandClaim]:
     return desk.manifest.commands.values() if desk.manifest else ()
+
+
+def _as_moved(change: Change) -> Row:
+    """The row as it stands after its change."""
+    known = {name: value for name, value in change.fields.items() if name in _OF_A_ROW}
+    return change.row._replace(**known, delivery=str(change.delivery), seen=str(change.seen))
 
 
 def _still(not_before: datetime, now: datetime) -> bool:

@@ -36,6 +36,7 @@ from chartbridge.writeback.states import Event
 WHO = "chartbridge"
 AT_ONCE = 2000
 _LONGEST = 60.0
+_OWED_EVERY = 10.0
 Found = Sequence[Receipt | Exception | None]
 Look = tuple[Sequence[Row], Future[Found]]
 """What is being looked for, and what will be found."""
@@ -58,6 +59,7 @@ class Looker:
         self._step = at_step
         self._settling = Settling(clock)
         self._waits: dict[int, _Wait] = {}
+        self._owed_at: dict[int, float] = {}
         self._lived = Lived(clock)
 
     def moved(self, changes: Sequence[Change]) -> None:
@@ -84,12 +86,20 @@ class Looker:
             if not self._look_for(connector, desk, rows) or len(rows) < AT_ONCE:
                 break
 
-    def begin(self, connector: Connector, desk: Desk, pool: Executor) -> Look | None:
-        """Have what was taken be looked for by a job of `pool`; None where nothing is due or the PMS can't be asked."""
-        now = self._clock.now()
-        if self.not_before(desk.connection_id, now) > now:
+    def begin(self, connector: Connector, desk: Desk, taken: Sequence[Row], pool: Executor) -> Look | None:
+        """Have what was taken be looked for by a job of `pool`; None where nothing is due or the PMS can't be asked.
+
+        `taken` was so just now, and needs not be read again where all of it is due. The store is asked for the rest
+        as well, every few seconds.
+        """
+        pk, now = desk.connection_id, self._clock.now()
+        if self.not_before(pk, now) > now:
             return None
-        rows = deliveries.owed_due(desk.connection_id, now, AT_ONCE)
+        rows, steady = taken, self._clock.monotonic()
+        late = steady - self._owed_at.setdefault(pk, steady) > _OWED_EVERY
+        if late or any(row.due_at > now for row in rows):
+            self._owed_at[pk] = steady
+            rows = deliveries.owed_due(pk, now, AT_ONCE)
         if not rows:
             return None
         commands = [command_of(row, desk, to_send=False) for row in rows]

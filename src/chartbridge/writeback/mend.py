@@ -286,8 +286,7 @@ def _free_all(practice_id: int, rows: Sequence[Row], who: str, now: datetime) ->
 
 def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     keys = [row.patient_key for row in rows]
-    known = mirror.patients_known(desk.connection_id, keys)
-    other = mirror.patients_changed(desk.connection_id, keys)
+    known, other = mirror.patients_known_or_changed(desk.connection_id, keys)
     changes: list[Change] = []
     superseded = {**CLEAR, "reason_code": "superseded", "reason": sentence("superseded")}
     for row in rows:
