@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from chartbridge.pms import fence
-from chartbridge.pms.commands import Command
+from chartbridge.pms.commands import AddNote, Command, Receipt
 from chartbridge.pms.connector import Holding
 from chartbridge.pms.errors import Unavailable
 from chartbridge.pms.manifest import OneHub as Claim
@@ -488,3 +488,31 @@ def test_that_it_was_taken_anew_is_not_forgotten_where_it_could_not_be_stored(
     assert hub.ours(office.connection, connector)
     office.connection.refresh_from_db()
     assert office.connection.look_first_until == office.only().pk
+
+
+def test_where_a_look_for_many_fails_few_are_looked_for_at_a_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that breaks now and then would carry the look for a large batch never."""
+    rows = [office.enqueue(patient=str(1 + n % 3), body=f"Note {n}.")[0] for n in range(40)]
+    Connection.objects.filter(pk=office.connection.pk).update(look_first_until=rows[-1].pk)
+    looked: list[int] = []
+    plain = ScriptedConnector.landed_all
+
+    def landed_all(self: ScriptedConnector, commands: Sequence[Command]) -> list[Receipt | None]:
+        there = {each.marker for each in office.pms.records}
+        asked = [each for each in commands if isinstance(each, AddNote) and each.marker not in there]
+        looked.append(len(asked))
+        if len(asked) > 2:
+            raise Unavailable("The line broke.")
+        return plain(self, commands)
+
+    monkeypatch.setattr(ScriptedConnector, "landed_all", landed_all)
+    deliverer = office.deliverer()
+    for _ in range(60):
+        office.deliver(deliverer)
+        office.clock.advance(61)
+    assert looked[0] > 2
+    assert office.pms.writes == 40
+    assert set(Writeback.objects.values_list("seen", flat=True)) == {"seen"}
+    office.check()

@@ -322,6 +322,8 @@ class Deliverer:
     def _send(self, turn: _Turn, claimed: Sequence[Row]) -> list[Row]:
         """Send a batch. Returns the next one, where that was claimed meanwhile."""
         jobs = self._jobs(turn, self._not_there_yet(turn, claimed))
+        if not jobs:
+            return []
         began = self._clock.monotonic()
         self._step("before_sending")
         long = any(row.command == CommandKind.ADD_DOCUMENT for row, _ in jobs)
@@ -402,6 +404,9 @@ class Deliverer:
         except CANT_ASK as error:
             away = error if isinstance(error, Unavailable) else Unavailable(error.safe_message)
             now = self._clock.now()
+            self._sizes[turn.desk.connection_id] = max(
+                1, turn.size // 4
+            )  # a line that breaks may carry fewer
             turn.finished += [after_write(row, turn.desk, NOT_SENT, now) for row in claimed[1:]]
             turn.finished.append(after_write(claimed[0], turn.desk, away, now))
             return ()

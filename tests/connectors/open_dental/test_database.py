@@ -403,7 +403,6 @@ _ARGUMENTS: dict[str, tuple[object, ...]] = {
     "papers_between": (1000, 1200),
     "last_paper": (),
     "merged": (),
-    "notes_of": ("7", "%CB-7K2QM9XD%"),
     "papers_of": ("7", "%CB-7K2QM9XD%"),
     "status_of": (),
     "plans_of": ("7",),

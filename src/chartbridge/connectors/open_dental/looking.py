@@ -60,9 +60,9 @@ class DatabaseLooker:
         """One receipt or None for each, in their order."""
         notes = [each for each in commands if isinstance(each, AddNote)]
         found = self._notes_about(notes)
+        found |= self._notes_of([each for each in notes if each.marker not in found])
         return [
-            found.get(each.marker) or self._note(each) if isinstance(each, AddNote) else self._other(each)
-            for each in commands
+            found.get(each.marker) if isinstance(each, AddNote) else self._other(each) for each in commands
         ]
 
     def _notes_about(self, notes: Sequence[AddNote]) -> dict[str, Receipt]:
@@ -70,22 +70,13 @@ class DatabaseLooker:
             return {}
         low = min(each.occurred_at for each in notes).astimezone(UTC).replace(tzinfo=None) - AROUND
         high = max(each.occurred_at for each in notes).astimezone(UTC).replace(tzinfo=None) + AROUND
-        people = sorted({str(whole(each.patient_key, "patient")) for each in notes})
-        rows = self._db.rows("notes_about", (as_text(low), as_text(high)), among=people)
-        found: dict[str, Receipt] = {}
-        for each in notes:
-            row = next(
-                (row for row in rows if row[1] == each.patient_key and each.marker in (row[_NOTE] or "")),
-                None,
-            )
-            if row is not None:
-                found[each.marker] = _note(row)
-        return found
+        return _among(
+            notes, self._db.rows("notes_about", (as_text(low), as_text(high)), among=_people(notes))
+        )
 
-    def _note(self, command: AddNote) -> Receipt | None:
-        """At any time: someone may have changed the note's date in the chart."""
-        rows = self._db.rows("notes_of", (command.patient_key, f"%{command.marker}%"))
-        return _note(rows[0]) if rows else None
+    def _notes_of(self, notes: Sequence[AddNote]) -> dict[str, Receipt]:
+        """At any time: someone may have changed a note's date in the chart."""
+        return _among(notes, self._db.rows("notes_of_people", among=_people(notes))) if notes else {}
 
     def _other(self, command: Command) -> Receipt | None:
         if isinstance(command, AddDocument):
@@ -216,6 +207,21 @@ class ApiLooker:
             return found
         _not_later(rows, command)
         return None
+
+
+def _people(notes: Sequence[AddNote]) -> list[str]:
+    return sorted({str(whole(each.patient_key, "patient")) for each in notes})
+
+
+def _among(notes: Sequence[AddNote], rows: Sequence[Texts]) -> dict[str, Receipt]:
+    """Those of the notes that are among the rows."""
+    found: dict[str, Receipt] = {}
+    of_patient = _by_patient(notes)
+    for row in rows:
+        for each in of_patient.get(row[1] or "", ()):
+            if each.marker in (row[_NOTE] or ""):
+                found.setdefault(each.marker, _note(row))
+    return found
 
 
 def _by_patient(commands: Sequence[AddNote]) -> Mapping[str, list[AddNote]]:

@@ -141,7 +141,6 @@ STATEMENTS: dict[str, str] = {
         "SELECT {commlog} FROM commlog WHERE PatNum IN ({keys}) AND CommDateTime >= %s AND CommDateTime <= %s "
         "AND Note LIKE '%%CB-%%'"
     ),
-    "notes_of": "SELECT {commlog} FROM commlog WHERE PatNum = %s AND Note LIKE %s",
     "papers_of": "SELECT {document} FROM document WHERE PatNum = %s AND Description LIKE %s",
     # looking for everything that carries a marker: by key, by patient, and in a short time of everybody's
     "notes_by_key": "SELECT {commlog} FROM commlog WHERE CommlogNum IN ({keys}) AND Note LIKE '%%CB-%%'",
