@@ -45,9 +45,9 @@ def serve(*, host: str = HOST, port: int = PORT) -> None:
         with _gentle_signals():
             pages = _pages()  # before the hub: none works whose pages can't be had, or while they are loaded
             hub = bootstrap.make_hub()
-            hub.start()
             _collect_less()
             _give_large_blocks_back()
+            hub.start()
             log.info("started", host=host, port=port, pid=os.getpid())
             try:
                 pages.run(sockets=[listening])
@@ -86,18 +86,18 @@ def _pages() -> uvicorn.Server:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # WhiteNoise hands its files out in that way; it tells the person at the terminal nothing.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
-    return uvicorn.Server(
-        uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=PAGES_GRACE_S,
-        )
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=PAGES_GRACE_S,
     )
+    config.load()
+    return uvicorn.Server(config)
 
 
 @contextmanager

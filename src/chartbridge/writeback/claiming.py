@@ -14,7 +14,7 @@ from chartbridge.store.deliveries import Moving, Row
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery
 from chartbridge.writeback.changes import change, with_reason
-from chartbridge.writeback.rules import APPOINTMENT_STATUS, Case, Verdict, judge
+from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Case, Verdict, judge
 from chartbridge.writeback.states import Event
 
 CORRECTION = "correction"
@@ -90,9 +90,19 @@ def _sent_with(row: Row, desk: Desk) -> dict[str, object]:
 def _judged(desk: Desk, rows: Sequence[Row], now: datetime) -> list[Verdict]:
     keys = [row.patient_key for row in rows]
     known, other = mirror.patients_known_or_changed(desk.connection_id, keys)
-    return [
-        judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now) for row in rows
-    ]
+    go: set[tuple[object, ...]] = set()
+    verdicts: list[Verdict] = []
+    for row in rows:
+        case = case_of(row, known.get(row.patient_key), other.get(row.patient_key))
+        alike = (case.kind, case.command, case.patient, case.correction)
+        if alike in go and not case.other_since:
+            verdicts.append(GO)  # which no patient's number has a part in
+            continue
+        verdict = judge(desk, case, now)
+        if verdict is GO and case.kind != APPOINTMENT_STATUS:
+            go.add(alike)
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _cautiously(rows: list[Row], *, ahead: bool) -> list[Row]:
