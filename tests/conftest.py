@@ -145,9 +145,16 @@ def phone_page(browser: Browser) -> Iterator[Page]:
     yield from _page(browser, PHONE, is_phone=True)
 
 
+PATIENCE_MS = 15_000
+"""Longer than anything takes: a machine that is busy with other tests stands still now and then."""
+
+
 def _page(browser: Browser, size: dict[str, int], *, is_phone: bool) -> Iterator[Page]:
+    from playwright.sync_api import expect
+
     context = browser.new_context(viewport=size, has_touch=is_phone, is_mobile=is_phone, locale="en-US")  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     opened = context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
