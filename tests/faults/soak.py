@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.checker import Verdict, interrupted_often
-from tests.faults.lab import Lab, Office
+from tests.faults.lab import Lab, Office, await_that
 from tests.faults.watching import FLAT, FrontDesks, Memory, Span
 from tests.servers.mariadb import DURABLE, MariaDbProcess
 from tests.servers.proxy import Does, Fault, Mix
@@ -211,7 +211,7 @@ class Soak:
         if self.lab.hub.ended() is not None:
             self.struck["poison_struck"] += 1
             with self._spanning(self.desks.away):
-                self.lab.restart()
+                self._start_hub()
         for office in self.lab.offices:
             if office.sandbox.ended() is not None:
                 office.sandbox.start()
@@ -228,15 +228,17 @@ class Soak:
         yield
         span.until = time.monotonic()
 
+    def _start_hub(self) -> None:
+        """Start it and wait until it answers, or has ended before its first answer by a poisonous note."""
+        self.lab.launch()
+        await_that(
+            lambda: self.lab.hub.answers() or self.lab.hub.ended() is not None, 120, "the hub's answer"
+        )
+
     def _kill_hub(self, _office: Office, _blow: Blow) -> None:
         with self._spanning(self.desks.away):
             self.lab.hub.kill()
-            killed = time.monotonic()
-            self.lab.launch()
-            while not self.lab.hub.answers() and self.lab.hub.ended() is None:
-                if time.monotonic() - killed > 120:
-                    raise RuntimeError("the hub did not come back")
-                time.sleep(0.05)
+            self._start_hub()
 
     def _kill_sandbox(self, office: Office, _blow: Blow) -> None:
         office.sandbox.kill()
@@ -275,6 +277,14 @@ class Soak:
             for line in lines:
                 line.restore()
 
+    def _hand_in_the_rest(self) -> bool:
+        """Try to hand in what was not acknowledged before the faults were over; whether anything is left."""
+        programs = [office.program for office in self.lab.offices if office.program.left]
+        for program in programs:
+            with program.client() as web:
+                program.try_once(web)
+        return any(program.left for program in programs)
+
     def _poison(self, office: Office, blow: Blow) -> None:
         if self.struck["poison"] <= self.wishes.deadly:
             office.program.make(1, text=f"{DEADLY}, {blow.seed}.")
@@ -287,8 +297,7 @@ class Soak:
         while not self.desks.have_ended():
             self._watch()
             time.sleep(0.05)
-        self.lab.hand_in(0, within=300)
-        while self.lab.moving():
+        while self._hand_in_the_rest() or self.lab.moving():
             self._watch()
             if time.monotonic() > until:
                 break

@@ -33,7 +33,7 @@ def test_poison_among_many_practices_is_set_aside_and_slows_nobody(tmp_path: Pat
         notes, pause = size(200, 1000), 0.05
         usual, _ = _p99(lab, notes, pause)
         bad = lab.offices[chance.randrange(20)]
-        bad.program.hand_in(1, text=f"{DEADLY}.")
+        bad.program.make(1, text=f"{DEADLY}.")  # handed in with the next: the hub may end before its answer
         poisoned, starts = _p99(lab, notes, pause)
         verdict = lab.settle(300, at_desk={"crashed": 1})
         assert verdict.reasons == {"crashed": 1}
