@@ -10,7 +10,7 @@ import pytest
 from chartbridge.domain.clock import SetClock
 from chartbridge.intake.accept import Intake
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import ledger, moving
 from chartbridge.store.mirror_rows import digits_of
 from chartbridge.store.models import Activity, Connection, Delivery, MirrorPatient, Practice, Writeback
 
@@ -61,7 +61,7 @@ def enqueue(activities: Sequence[Activity], who: str) -> list[list[Writeback]]:
         return []
     made = [(row, "queue" if row.patient_key else "hold") for row in map(_row, activities)]
     with ledger.turn(activities[0].practice_id):
-        deliveries.add(activities[0].practice_id, made, who=who, at=NOW)
+        moving.add(activities[0].practice_id, made, who=who, at=NOW)
     return [[row] for row, _ in made]
 
 

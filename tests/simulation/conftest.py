@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chartbridge.writeback import deliver
+from chartbridge.writeback import deliver, reading_back
 from tests.faults.conftest import told
 from tests.simulation.day import prepare
 from tests.simulation.storage import Storage
@@ -24,4 +24,4 @@ def storage(django_db_blocker: Any) -> Iterator[Storage]:
 def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few notes are enough that one batch is sent while the next is claimed and the last one looked for."""
     monkeypatch.setattr(deliver, "BATCH", 2)
-    monkeypatch.setattr(deliver, "LOOK_BESIDE", 2)
+    monkeypatch.setattr(reading_back, "BESIDE", 2)

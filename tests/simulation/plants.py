@@ -14,8 +14,9 @@ from chartbridge.intake import accept
 from chartbridge.pms.commands import Receipt
 from chartbridge.pms.reading import Page
 from chartbridge.store import deliveries, ledger
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk
+from chartbridge.store.moving import Change
 from chartbridge.sync import reading
 from chartbridge.sync.turns import Turn
 from chartbridge.writeback import deliver, look, mend, outcomes, recover

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from chartbridge.store import deliveries
+from chartbridge.store import deliveries, moving
 from chartbridge.store.models import Connection, Delivery, MirrorAppointment, Notice, Practice, Role, Seen
 from chartbridge.store.notices import notice
 from chartbridge.web import live
@@ -297,7 +297,7 @@ def test_a_patient_whose_name_changed_has_it_on_the_card(board: Board) -> None:
 def test_a_status_move_leaves_a_notice_with_the_visit_and_a_text_does_not(day: Day) -> None:
     a_status_wish(day, "103", "22", Delivery.QUEUED)
     rows = deliveries.standing(practice_id=day.practice.pk, deliveries=[Delivery.QUEUED])
-    deliveries.tell(day.practice.pk, rows, timezone.now())
+    moving.tell(day.practice.pk, rows, timezone.now())
     assert list(Notice.objects.order_by("id").values_list("topic", "keys")) == [
         ("writebacks", ["13"]),
         ("moves", ["103"]),

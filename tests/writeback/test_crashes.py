@@ -21,9 +21,10 @@ from hypothesis.stateful import (
 
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.errors import Refused, Unavailable, Uncertain
-from chartbridge.store.deliveries import Change, Row, Tries
+from chartbridge.store.deliveries import Row, Tries
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery, NoteSetting, Seen, Writeback
+from chartbridge.store.moving import Change
 from chartbridge.writeback import look, outcomes
 from chartbridge.writeback.mend import back_fill, dismiss, free_after_setting, retry, retry_alike
 from chartbridge.writeback.recover import recover

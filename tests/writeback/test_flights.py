@@ -20,7 +20,7 @@ from chartbridge.store import deliveries, one_hub
 from chartbridge.store.deliveries import Row
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback, WritebackEvent
 from chartbridge.store.one_hub import OneHub
-from chartbridge.writeback import deliver, look, sending
+from chartbridge.writeback import deliver, look, reading_back, sending
 from chartbridge.writeback.recover import recover
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import ScriptedConnector
@@ -77,7 +77,7 @@ def test_the_next_batch_is_claimed_and_the_last_one_kept_while_one_is_being_sent
 def test_what_was_taken_is_read_back_while_more_is_being_sent(
     many: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+    monkeypatch.setattr(reading_back, "BESIDE", 4)
     looked = threading.Semaphore(0)
     beside: list[tuple[bool, int]] = []
     plain = ScriptedConnector.landed_all
@@ -108,7 +108,7 @@ def test_what_was_taken_is_read_back_while_more_is_being_sent(
 def test_what_was_taken_just_now_is_looked_for_without_being_read_again_and_the_rest_now_and_then(
     many: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+    monkeypatch.setattr(reading_back, "BESIDE", 4)
     asked: list[int] = []
     owed_due = deliveries.owed_due
 
@@ -137,7 +137,7 @@ def test_what_was_taken_just_now_is_looked_for_without_being_read_again_and_the_
 def test_a_look_that_fails_meanwhile_holds_up_no_sending_and_is_made_again(
     many: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "LOOK_BESIDE", 4)
+    monkeypatch.setattr(reading_back, "BESIDE", 4)
 
     def away() -> None:
         raise Unavailable("The PMS is away.")

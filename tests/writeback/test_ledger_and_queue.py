@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.errors import Refused
-from chartbridge.store import deliveries, ledger, queue
+from chartbridge.store import deliveries, ledger, moving, queue
 from chartbridge.store.models import Delivery, Writeback, WritebackEvent
 from chartbridge.writeback.changes import change
 from chartbridge.writeback.enqueue import enqueue_status_move
@@ -114,7 +114,7 @@ def test_a_payload_that_is_no_payload_any_more_is_named(office: Office, payload:
 def test_entries_from_before_digests_were_kept_still_verify(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "_told", lambda change: change.detail)
+    monkeypatch.setattr(moving, "_told", lambda change: change.detail)
     office.enqueue()
     office.settle()
     Writeback.objects.update(text="Owes nothing.")
@@ -188,11 +188,11 @@ def test_rows_are_read_as_the_database_has_them(office: Office) -> None:
 
 
 def test_of_many_rows_that_move_at_once_those_that_have_moved_meanwhile_stay(office: Office) -> None:
-    ids = [office.enqueue(body=f"Note {n}.")[0].pk for n in range(deliveries.AT_ONCE + 20)]
+    ids = [office.enqueue(body=f"Note {n}.")[0].pk for n in range(moving.AT_ONCE + 20)]
     rows = deliveries.read_rows(office.practice.pk, ids)
-    moved = {ids[0], ids[deliveries.AT_ONCE + 5]}
+    moved = {ids[0], ids[moving.AT_ONCE + 5]}
     Writeback.objects.filter(pk__in=moved).update(attempts=3)
-    with deliveries.moving(office.practice.pk, who="mary@example.com", at=office.clock.now()) as moves:
+    with moving.turn(office.practice.pk, who="mary@example.com", at=office.clock.now()) as moves:
         fields = {"sending_at": office.clock.now(), "payload": {"n": 1}, "recorded_at": None}
         done = moves.apply(
             [change(row, Event.CLAIM, fields={**fields, "record": f"note {row.id}"}) for row in rows]

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import deliveries, ledger, moving
 from chartbridge.store.models import Activity, ActivityFile, Delivery, Writeback
 from chartbridge.store.wake import Lane, wake
 
@@ -116,15 +116,15 @@ def give_to_patient(
             practice_id, list(mine.filter(delivery=Delivery.HELD).values_list("pk", flat=True))
         )
         mine.update(patient_key=patient_key)
-        deliveries.apply(practice_id, [_wait_for(row, patient_key) for row in held], who=who, at=at)
+        moving.apply(practice_id, [_wait_for(row, patient_key) for row in held], who=who, at=at)
         for connection_id in {row.connection_id for row in held if row.connection_id}:
             wake(connection_id, Lane.WRITE)
     return Activity.objects.get(pk=activity_id)
 
 
-def _wait_for(row: deliveries.Row, patient_key: str) -> deliveries.Change:
+def _wait_for(row: deliveries.Row, patient_key: str) -> moving.Change:
     reason = f"Given to patient {patient_key}; it is written as soon as the patient is found in the PMS."
-    return deliveries.Change(
+    return moving.Change(
         row=row,
         move="hold",
         delivery=row.delivery,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store.deliveries import Row
+from chartbridge.store.moving import Change
 from chartbridge.writeback.rules import Verdict
 from chartbridge.writeback.states import Event, after
 

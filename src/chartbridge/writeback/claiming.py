@@ -10,9 +10,10 @@ from datetime import datetime
 
 from chartbridge.pms.commands import CommandKind
 from chartbridge.store import deliveries, mirror
-from chartbridge.store.deliveries import Moving, Row
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery
+from chartbridge.store.moving import Moving
 from chartbridge.writeback.changes import change, with_reason
 from chartbridge.writeback.rules import APPOINTMENT_STATUS, GO, Case, Verdict, judge
 from chartbridge.writeback.states import Event

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.domain.marker import new_marker
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import bad_days, deliveries, ledger, mirror
+from chartbridge.store import bad_days, deliveries, ledger, mirror, moving
 from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.models import FindingKind, ReconciliationFinding, Writeback
@@ -53,7 +53,7 @@ def correct(desk: Desk, those: Sequence[ToCorrect], who: str, now: datetime) -> 
     made: list[tuple[Writeback, str]] = []
     for each in fresh:
         made.append(_correction(desk, each, known.get(each.patient_key), now))
-    deliveries.add(desk.practice_id, made, who=who, at=now)
+    moving.add(desk.practice_id, made, who=who, at=now)
     return [row for row, _ in made]
 
 

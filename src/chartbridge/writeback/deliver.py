@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -20,18 +19,20 @@ from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import PmsError, Unavailable
 from chartbridge.pms.manifest import CommandClaim
-from chartbridge.store import deliveries, leases
-from chartbridge.store.deliveries import Change, Moving, Row
+from chartbridge.store import deliveries, leases, moving
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, desk_of, set_backoff, set_write_hold
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection
+from chartbridge.store.moving import Change, Moving
 from chartbridge.store.one_hub import OneHub
 from chartbridge.store.writing_due import Pending, pending
 from chartbridge.writeback.claiming import Claimer
 from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.handed_in import maybe_sent
-from chartbridge.writeback.look import CANT_ASK, Look, Looker, ask
+from chartbridge.writeback.look import CANT_ASK, Looker, ask
 from chartbridge.writeback.outcomes import NOT_SENT, Hold, Outcome, after_first_look, after_write
+from chartbridge.writeback.reading_back import ReadingBack
 from chartbridge.writeback.recover import left_behind
 from chartbridge.writeback.sending import Answered, Flight, Job, Threads, send
 from chartbridge.writeback.states import Event
@@ -45,9 +46,6 @@ QUICK = 0.25
 SLOW = 2.0
 """After a batch that took longer, none is claimed ahead. One that was is not begun so long after the turn's time."""
 KEEP_EVERY = 0.25
-LOOK_BESIDE = 1250
-READ_BACK_MANY = 2000
-READ_BACK_WITHIN = 2.0
 LONGEST_BACKOFF = 60.0
 _NONSENSE = timedelta(hours=2)
 _ROUNDING = 0.001
@@ -114,13 +112,10 @@ class Deliverer:
         self._one_hub = one_hub or OneHub(clock)
         self._step = at_step
         self._looker = Looker(clock, at_step)
+        self._reading_back = ReadingBack(self._looker, clock, self._pool)
         self._claimer = Claimer()
         self._sizes: dict[int, int] = {}
         self._slow: dict[int, bool] = {}
-        self._unread: dict[int, list[Row]] = defaultdict(list)
-        self._unread_since: dict[int, float] = {}
-        self._looked_at: dict[int, float] = {}
-        self._looks: dict[int, Look] = {}
         self._rests: dict[int, tuple[datetime, float]] = {}
 
     def due(self, connection_ids: Sequence[int]) -> dict[int, datetime]:
@@ -153,8 +148,12 @@ class Deliverer:
             if turn.elsewhere:
                 return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
         more = ours and self._has_more(turn)
-        if not more or self._read_back_presses(connection_id) or self._long_since_look(connection_id):
-            self._look(turn)
+        if (
+            not more
+            or self._reading_back.presses(connection_id)
+            or self._reading_back.long_ago(connection_id)
+        ):
+            self._reading_back.look(turn.connector, turn.desk)
             more = ours and self._has_more(turn)
         if not ours:
             return DeliverOutcome(again=False, next_in=STAND_BY)
@@ -239,14 +238,14 @@ class Deliverer:
 
     def _in_time(self, turn: _Turn) -> bool:
         over = turn.stopped or self._waits(turn) or self._clock.monotonic() >= turn.until
-        return not over and not self._read_back_presses(turn.desk.connection_id)
+        return not over and not self._reading_back.presses(turn.desk.connection_id)
 
     def _exchange(self, turn: _Turn, *, claim: bool, ahead: bool = False) -> list[Row]:
         """Keep the answers and claim what is next, in one durable step. `ahead`: while another batch is being sent."""
         self._judge(turn)
         began, now = self._clock.monotonic(), self._clock.now()
         claimed: list[Row] = []
-        with deliveries.moving(turn.desk.practice_id, who=WHO, at=now) as moves:
+        with moving.turn(turn.desk.practice_id, who=WHO, at=now) as moves:
             first = turn.leased_at == float("-inf")
             self._notice(turn)
             if not self._renew(turn, began, now):
@@ -288,8 +287,7 @@ class Deliverer:
         taken = [_as_moved(each) for each in done if each.move == Event.TAKE]
         if taken:
             turn.answered = True
-            self._unread[desk.connection_id] += taken
-            self._unread_since.setdefault(desk.connection_id, self._clock.monotonic())
+            self._reading_back.owe(desk.connection_id, taken)
         for hold in (outcome.hold for outcome in finished if outcome.hold):
             self._hold(turn, hold)
         away = next((outcome.away for outcome in finished if outcome.away), None)
@@ -348,7 +346,7 @@ class Deliverer:
             may_go_out=lambda: self._may_go_out(turn),
         ) as flight:
             ahead = self._exchange(turn, claim=not self._slow.get(turn.desk.connection_id), ahead=True)
-            self._look_beside(turn)
+            self._reading_back.look_beside(turn.connector, turn.desk)
             while not flight.landed(within=KEEP_EVERY):
                 turn.answers += flight.answers()
                 self._exchange(turn, claim=False)
@@ -360,19 +358,6 @@ class Deliverer:
             turn.answers += [(row, NOT_SENT, now) for row in ahead]
             return []
         return ahead
-
-    def _look_beside(self, turn: _Turn) -> None:
-        """While there is much to send, what was taken is read back meanwhile."""
-        pk = turn.desk.connection_id
-        look = self._looks.get(pk)
-        if look and look[1].done():
-            self._looker.finish(turn.desk, self._looks.pop(pk))
-        if pk not in self._looks and len(self._unread[pk]) >= LOOK_BESIDE:
-            rows = self._unread[pk]
-            self._note_look(pk)
-            begun = self._looker.begin(turn.connector, turn.desk, rows, self._pool)
-            if begun:
-                self._looks[pk] = begun
 
     def _send_here(self, turn: _Turn, jobs: Sequence[Job]) -> list[Row]:
         answers = send(
@@ -442,30 +427,9 @@ class Deliverer:
         left = steady_until - self._clock.monotonic()
         return now + timedelta(seconds=left) if left > _ROUNDING else None
 
-    def _read_back_presses(self, connection_id: int) -> bool:
-        since = self._unread_since.get(connection_id)
-        many = len(self._unread[connection_id]) >= READ_BACK_MANY
-        return many or (since is not None and self._clock.monotonic() - since > READ_BACK_WITHIN)
-
-    def _long_since_look(self, connection_id: int) -> bool:
-        last = self._looked_at.setdefault(connection_id, self._clock.monotonic())
-        return self._clock.monotonic() - last > READ_BACK_WITHIN
-
     def _has_more(self, turn: _Turn) -> bool:
         """Whether something may be sent right now."""
         return not turn.stopped and not self._waits(turn) and self._claimer.any(turn.desk)
-
-    def _look(self, turn: _Turn) -> None:
-        begun = self._looks.pop(turn.desk.connection_id, None)
-        if begun:
-            self._looker.finish(turn.desk, begun)
-        self._note_look(turn.desk.connection_id)
-        self._looker.look(turn.connector, turn.desk)
-
-    def _note_look(self, connection_id: int) -> None:
-        self._looked_at[connection_id] = self._clock.monotonic()
-        self._unread.pop(connection_id, None)
-        self._unread_since.pop(connection_id, None)
 
     def _end(self, turn: _Turn, more: bool) -> DeliverOutcome:
         now = self._clock.now()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
-from chartbridge.store import deliveries, handed_in, ledger, mirror
+from chartbridge.store import deliveries, handed_in, ledger, mirror, moving
 from chartbridge.store.activities import file_sizes
 from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, connection_for_writing, read_desk
@@ -50,7 +50,7 @@ def enqueue_many(activities: Sequence[Activity], who: str) -> list[list[Writebac
             for activity, of_one in zip(activities, plan_all(activities, desk), strict=True)
         ]
         at = max(activity.accepted_at for activity in activities)
-        deliveries.add(practice_id, [each for rows in made for each in rows], who=who, at=at)
+        moving.add(practice_id, [each for rows in made for each in rows], who=who, at=at)
         if connection_id:
             wake(connection_id, Lane.WRITE)
     return [[row for row, _ in rows] for rows in made]
@@ -99,7 +99,7 @@ def _retract_nameless(activities: Sequence[Activity], who: str) -> None:
     if held:
         fields = {"reason_code": "superseded", "reason": sentence("patient_named")}
         changes = [change(row, Event.SUPERSEDE, fields=fields) for row in held]
-        deliveries.apply(held[0].practice_id, changes, who=who, at=max(each.accepted_at for each in named))
+        moving.apply(held[0].practice_id, changes, who=who, at=max(each.accepted_at for each in named))
 
 
 def enqueue_status_move(
@@ -138,7 +138,7 @@ def enqueue_status_move(
             "expected_key": expected,
         }
         event = _judge_status(row, desk, now)
-        deliveries.add(desk.practice_id, [(row, event)], who=who, at=now)
+        moving.add(desk.practice_id, [(row, event)], who=who, at=now)
         wake(connection_id, Lane.WRITE)
     return row
 
@@ -186,7 +186,7 @@ def _supersede(earlier: Sequence[Row], who: str, now: datetime) -> str:
     fields = {"reason_code": "superseded", "reason": sentence("superseded")}
     changes = [change(row, Event.SUPERSEDE, fields=fields) for row in open_ones]
     if open_ones:
-        deliveries.apply(open_ones[0].practice_id, changes, who=who, at=now)
+        moving.apply(open_ones[0].practice_id, changes, who=who, at=now)
     unsent = [row for row in open_ones if row.delivery in (Delivery.QUEUED, Delivery.HELD)]
     return unsent[-1].payload.get("expected_key", "") if unsent else ""
 

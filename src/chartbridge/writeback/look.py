@@ -15,11 +15,12 @@ from chartbridge.domain.clock import Clock
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.connector import Connector
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import deliveries, ledger, moving
 from chartbridge.store.database import writing
-from chartbridge.store.deliveries import Change, Row, Tries
+from chartbridge.store.deliveries import Row, Tries
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Connection, Delivery
+from chartbridge.store.moving import Change
 from chartbridge.writeback import outcomes
 from chartbridge.writeback.commands import command_of
 from chartbridge.writeback.lived import Lived
@@ -163,7 +164,7 @@ class Looker:
                 changes += follows
                 if not follows:
                     deliveries.look_again([row.id], next_look(row, now))
-            deliveries.apply(desk.practice_id, changes, who=WHO, at=now)
+            moving.apply(desk.practice_id, changes, who=WHO, at=now)
 
     def _follows(
         self, row: Row, desk: Desk, answer: Receipt | Exception | None, now: datetime, tries: Tries

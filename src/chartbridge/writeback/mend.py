@@ -12,10 +12,11 @@ from datetime import datetime
 from chartbridge.domain.clock import Clock, SystemClock
 from chartbridge.pms.commands import CommandKind
 from chartbridge.pms.manifest import Repeat
-from chartbridge.store import deliveries, ledger, mirror
-from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
+from chartbridge.store import deliveries, ledger, mirror, moving
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
 from chartbridge.store.desk import Desk, clear_write_hold, connection_for_writing, read_desk
 from chartbridge.store.models import Activity, Connection, Delivery, Seen, Writeback
+from chartbridge.store.moving import Change
 from chartbridge.store.wake import Lane, wake
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import case_of
@@ -154,7 +155,7 @@ def imported(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock:
             for row in rows
             if row.reason_code == WAITING_FOR_IMPORT and allows(state_of(row), Event.SEE)
         ]
-        return len(deliveries.apply(practice_id, changes, who=who, at=now))
+        return len(moving.apply(practice_id, changes, who=who, at=now))
 
 
 def not_imported(
@@ -179,7 +180,7 @@ def not_imported(
             )
             for row in rows
         ]
-        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        done = moving.apply(practice_id, changes, who=who, at=now)
         for connection_id in pms:
             wake(connection_id, Lane.WRITE)
         return len(done)
@@ -196,7 +197,7 @@ def dismiss(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: 
             for row in rows
             if allows(state_of(row), Event.DISMISS)
         ]
-        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        done = moving.apply(practice_id, changes, who=who, at=now)
         for connection_id in {row.connection_id for row in rows if row.reason_code == "unauthorised"}:
             resume(connection_id or 0)
         return len(done)
@@ -239,7 +240,7 @@ def reopen(practice_id: int, writeback_ids: Sequence[int], who: str, *, clock: C
             )
             for row in rows
         ]
-        done = deliveries.apply(practice_id, changes, who=who, at=now)
+        done = moving.apply(practice_id, changes, who=who, at=now)
         named = [each.row.id for each in done if each.row.patient_key]
         held = deliveries.rows_of(practice_id, named)
         _free_all(practice_id, held, who, now)
@@ -304,7 +305,7 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
             continue
         verdict = judge(desk, case_of(row, known.get(row.patient_key), other.get(row.patient_key)), now)
         changes += _freed(desk, row, verdict, now)
-    done = deliveries.apply(desk.practice_id, changes, who=who, at=now)
+    done = moving.apply(desk.practice_id, changes, who=who, at=now)
     return sum(1 for each in done if each.delivery in (Delivery.QUEUED, Delivery.UNCERTAIN))
 
 
@@ -374,7 +375,7 @@ def _write_anew(desk: Desk, row: Row, who: str, now: datetime) -> list[Change]:
         else first.verdict.event
     )
     if others:
-        deliveries.add(desk.practice_id, [row_of(activity, other, desk) for other in others], who=who, at=now)
+        moving.add(desk.practice_id, [row_of(activity, other, desk) for other in others], who=who, at=now)
     return [change(row, event, fields=_written(desk, first, now))]
 
 

@@ -26,9 +26,10 @@ from chartbridge.pms.errors import (
     Unreadable,
 )
 from chartbridge.pms.manifest import Repeat
-from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row, Tries
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row, Tries
 from chartbridge.store.desk import EVERYTHING, Desk
 from chartbridge.store.models import Delivery
+from chartbridge.store.moving import Change
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.rules import APPOINTMENT_STATUS
 from chartbridge.writeback.sentences import sentence

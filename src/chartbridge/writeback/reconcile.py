@@ -21,11 +21,12 @@ from chartbridge.domain.text import same_text
 from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, Sought
 from chartbridge.pms.connector import Connector, Searches
 from chartbridge.pms.errors import Conflict, PmsError
-from chartbridge.store import deliveries, ledger, reconciliations
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store import deliveries, ledger, moving, reconciliations
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.live_connectors import LiveConnectors
 from chartbridge.store.models import Connection, FindingKind, Reconciliation, ReconciliationFinding, Seen
+from chartbridge.store.moving import Change
 from chartbridge.store.reconciliations import Found, Looked
 from chartbridge.writeback.changes import change
 from chartbridge.writeback.commands import command_of
@@ -87,7 +88,7 @@ def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
             everywhere=all(piece.everywhere for piece in brought),
         ):
             changes = [each for piece in brought for each in piece.changes]
-            deliveries.apply(run.practice_id, changes, who=WHO, at=clock.now())
+            moving.apply(run.practice_id, changes, who=WHO, at=clock.now())
     return True
 
 
@@ -155,7 +156,7 @@ def another_patient(found: ReconciliationFinding, who: str, clock: Clock) -> Non
     with ledger.turn(first.practice_id):
         rows = deliveries.rows_of(first.practice_id, [first.pk])
         gone = [_gone(row, desk) for row in rows if allows(state_of(row), Event.VANISH)]
-        deliveries.apply(first.practice_id, gone, who=who, at=clock.now())
+        moving.apply(first.practice_id, gone, who=who, at=clock.now())
 
 
 def _by_connection(looked: Sequence[Looked]) -> list[tuple[int, list[Looked]]]:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chartbridge.domain.clock import Clock
-from chartbridge.store import deliveries, leases, ledger
-from chartbridge.store.deliveries import Change, Row
+from chartbridge.store import deliveries, leases, ledger, moving
+from chartbridge.store.deliveries import Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.models import Connection, Delivery
+from chartbridge.store.moving import Change
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.outcomes import settle_time
 from chartbridge.writeback.sentences import sentence
@@ -34,7 +35,7 @@ def recover(clock: Clock) -> int:
         desk = read_desk(connection_id)
         with ledger.turn(practice_id):
             changes = left_behind(deliveries.in_flight(connection_id), desk, now)
-            touched += len(deliveries.apply(practice_id, changes, who=WHO, at=now))
+            touched += len(moving.apply(practice_id, changes, who=WHO, at=now))
     give_up_where_off(clock)
     return touched
 

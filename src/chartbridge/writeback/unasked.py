@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chartbridge.domain.clock import Clock
-from chartbridge.store import deliveries, ledger
-from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Change, Row
+from chartbridge.store import deliveries, ledger, moving
+from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
 from chartbridge.store.desk import Desk, read_desk
 from chartbridge.store.models import Connection, Delivery, Seen, Writeback
+from chartbridge.store.moving import Change
 from chartbridge.writeback.changes import CLEAR, change
 from chartbridge.writeback.claiming import CORRECTION
 from chartbridge.writeback.outcomes import may_be_taken
@@ -40,7 +41,7 @@ def give_up(connection_id: int, code: str, clock: Clock) -> int:
     with ledger.turn(link.practice_id):
         rows = deliveries.standing(connection_id=connection_id, deliveries=[Delivery.UNCERTAIN])
         changes = [change(row, Event.PARK, fields=fields) for row in rows]
-        return len(deliveries.apply(link.practice_id, changes, who=WHO, at=now))
+        return len(moving.apply(link.practice_id, changes, who=WHO, at=now))
 
 
 def part_with(connection_id: int, clock: Clock) -> int:
@@ -54,10 +55,10 @@ def part_with(connection_id: int, clock: Clock) -> int:
         connection_id=connection_id, deliveries=[Delivery.TAKEN], seen=[Seen.MISSING]
     )
     doubtful = [change(row, Event.LOOK) for row in missing if row.reason_code != REPLACED]
-    deliveries.apply(desk.practice_id, doubtful, who=WHO, at=now)
+    moving.apply(desk.practice_id, doubtful, who=WHO, at=now)
     rows = deliveries.standing(connection_id=connection_id, deliveries=[*_UNSENT, Delivery.UNCERTAIN])
     owed = deliveries.standing(connection_id=connection_id, deliveries=[Delivery.TAKEN], seen=[Seen.OWED])
-    return len(deliveries.apply(desk.practice_id, parted([*rows, *owed], desk), who=WHO, at=now))
+    return len(moving.apply(desk.practice_id, parted([*rows, *owed], desk), who=WHO, at=now))
 
 
 def parted(rows: Sequence[Row], desk: Desk) -> list[Change]:

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.manifest import Retract
-from chartbridge.store import bad_days, deliveries, ledger, undoings
+from chartbridge.store import bad_days, deliveries, ledger, moving, undoings
 from chartbridge.store.bad_days import Moves, Standing, Wanted
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
 from chartbridge.store.desk import Desk, read_desk
@@ -248,7 +248,7 @@ def _withdraw(run: Undoing, rows: Sequence[Row], clock: Clock) -> None:
     takes = [
         change(row, Event.DISMISS, fields=fields) for row in rows if allows(state_of(row), Event.DISMISS)
     ]
-    done = deliveries.apply(run.practice_id, takes, who=run.who, at=clock.now())
+    done = moving.apply(run.practice_id, takes, who=run.who, at=clock.now())
     undoings.settle(run, [each.row.id for each in done], state=DONE, way=Way.TAKE_BACK)
     for connection_id in {row.connection_id for row in rows if row.reason_code == "unauthorised"}:
         mend.resume(connection_id or 0)
@@ -292,7 +292,7 @@ def _redo(run: Undoing, ids: Sequence[int], clock: Clock) -> None:
     ]
     fields = {**CLEAR, "reason_code": NOT_UNDONE, "reason": sentence(NOT_UNDONE)}
     changes = [change(row, Event.DISMISS, fields=fields) for row in unsent]
-    deliveries.apply(run.practice_id, changes, who=run.taken_by, at=clock.now())
+    moving.apply(run.practice_id, changes, who=run.taken_by, at=clock.now())
     withdrawn = [step.writeback_id for step in steps if step.state == DONE and step.made_id is None]
     mend.reopen(run.practice_id, withdrawn, run.taken_by, clock=clock)
     stopped = {row.id for row in unsent}

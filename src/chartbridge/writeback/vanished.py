@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chartbridge.domain.clock import Clock
 from chartbridge.pms.connector import Connector
-from chartbridge.store import deliveries, ledger
+from chartbridge.store import deliveries, ledger, moving
 from chartbridge.store.desk import desk_of
 from chartbridge.store.models import Connection
 from chartbridge.writeback.changes import CLEAR, change
@@ -47,5 +47,5 @@ def look(link: Connection, connector: Connector, clock: Clock) -> int:
         fields = {**CLEAR, "reason_code": "vanished", "reason": sentence("vanished", pms=desk.pms)}
         with ledger.turn(link.practice_id):
             changes = [change(row, Event.VANISH, fields=fields) for row in reversed(gone)]
-            count += len(deliveries.apply(link.practice_id, changes, who=WHO, at=clock.now()))
+            count += len(moving.apply(link.practice_id, changes, who=WHO, at=clock.now()))
     return count
