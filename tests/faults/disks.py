@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.servers.process import MissingPart, am_root
+from tests.servers.process import run_as_root
 
 _PIECE = 64 * 1024
+_as_root = partial(run_as_root, part="Mounting a small disk")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,3 @@ def remounted(disk: SmallDisk, *, read_only: bool) -> Iterator[None]:
     finally:
         if read_only:
             _as_root("mount", "-o", "remount,rw", str(disk.folder))
-
-
-def _as_root(*command: str) -> None:
-    done = subprocess.run([*([] if am_root() else ["sudo", "-n"]), *command], capture_output=True, text=True)
-    if done.returncode:
-        raise MissingPart(f"A full disk needs the right to mount one (root, or sudo): {done.stderr.strip()}")

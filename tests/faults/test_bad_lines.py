@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -12,13 +13,16 @@ import pytest
 
 from tests.faults.conftest import Told
 from tests.faults.lab import QUICK, Lab, Office, await_that
+from tests.faults.packets import dropped
 from tests.faults.sizes import FULL, size
+from tests.servers.mariadb import MariaDb, MariaDbProcess
 from tests.servers.proxy import Does, Fault, Mix
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(1800)]
 
 GIVES_UP = 30 / QUICK
 """So long the hub waits for an answer, in the short form of its waits."""
+HalfOpen = Callable[[Office], AbstractContextManager[None]]
 LATE = Fault(Does.DELAYS_REQUEST, GIVES_UP + 1.0)
 
 
@@ -65,24 +69,64 @@ def test_a_hub_that_would_not_wait_before_it_looks_is_found_out(tmp_path: Path) 
         lab.close()
 
 
+@contextmanager
+def standing_still(office: Office) -> Iterator[None]:
+    """Relays that keep their lines open and carry nothing, as a firewall in between does."""
+    assert office.sql is not None
+    lines = (office.api, office.sql)
+    for line in lines:
+        line.stall()
+    yield
+    for line in lines:
+        line.release()
+
+
+@contextmanager
+def without_packets(office: Office) -> Iterator[None]:
+    """A network that drops every packet, as a pulled cable does: not even the kernel hears from the other end."""
+    assert office.sql is not None
+    with dropped(office.api.port, office.sql.port):
+        yield
+
+
+@contextmanager
+def a_query_held_up(office: Office, server: MariaDb) -> Iterator[None]:
+    """Have the hub wait for the answer to a query meanwhile: its reading of visits."""
+    name = office.database.rpartition("/")[2]
+    held_up = (
+        "SELECT 1 FROM information_schema.processlist WHERE user=%s AND state LIKE 'Waiting for table%%'"
+    )
+    with (
+        server.connect(name) as pms,
+        server.connect() as root,
+        pms.cursor() as tables,
+        root.cursor() as lines,
+    ):
+        tables.execute("LOCK TABLES appointment WRITE")
+        await_that(lambda: bool(lines.execute(held_up, (f"{name}_reader",))), 60, "a query of the hub")
+        yield
+
+
 @pytest.mark.fault("R5")
-def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(lab: Lab, told: Told) -> None:
+@pytest.mark.parametrize("half_open", [standing_still, without_packets])
+def test_a_line_that_stands_open_and_carries_nothing_holds_up_no_other_practice(
+    lab: Lab, durable_mariadb: MariaDbProcess, told: Told, half_open: HalfOpen
+) -> None:
+    """It does so in the middle of a query; the other practice is written to meanwhile."""
     stuck, other = lab.offices
-    assert stuck.sql is not None
     lab.await_quiet()
     rounds = size(10, 100)
     usual = [until_delivered(lab, other) for _ in range(rounds)]
-    stuck.api.stall()
-    stuck.sql.stall()
-    noticing = Noticing(lab, stuck)
-    stuck.program.hand_in(10)
-    waits = [until_delivered(lab, other) for _ in range(rounds)]
-    after = noticing.seconds()
-    stuck.api.release()
-    stuck.sql.release()
+    with ExitStack() as cut:
+        with a_query_held_up(stuck, durable_mariadb.server):
+            cut.enter_context(half_open(stuck))
+        noticing = Noticing(lab, stuck)
+        stuck.program.hand_in(10)
+        waits = [until_delivered(lab, other) for _ in range(rounds)]
+        after = noticing.seconds()
     verdict = lab.settle()
     told(
-        "one practice's lines half-open",
+        f"one practice's lines half-open in the middle of a query: {half_open.__name__.replace('_', ' ')}",
         verdict,
         noticed_within_s=round(after, 1),
         others_p99_s=round(p99(waits), 3),

@@ -78,3 +78,10 @@ def stop(process: subprocess.Popen[bytes], *, seconds: float = 20.0) -> None:
 def am_root() -> bool:
     """Whether the tests run as root, as they do in a container."""
     return os.geteuid() == 0
+
+
+def run_as_root(*command: str, part: str) -> None:
+    """Run what only an administrator may. Raises `MissingPart` where we may not; `part` begins its sentence."""
+    done = subprocess.run([*([] if am_root() else ["sudo", "-n"]), *command], capture_output=True, text=True)
+    if done.returncode:
+        raise MissingPart(f"{part} needs the right to do so (root, or sudo): {done.stderr.strip()}")
