@@ -21,7 +21,7 @@ class NoHub(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line; exits 0, 1 (something is wrong) or 2 (can't be done as asked)."""
+    """Run the command line; exits 0, 1 (something is wrong) or 2 (can't be done as asked); `serve` also 74 (disk)."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:2] == ["sandbox", "open-dental"]:
         from chartbridge.sandbox.open_dental.command import run

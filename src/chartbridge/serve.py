@@ -37,9 +37,14 @@ class CannotServe(Exception):
 
 
 def serve(*, host: str = HOST, port: int = PORT) -> None:
-    """Run until SIGTERM or Ctrl-C. `bootstrap.prepare` has run. Raises `CannotServe`."""
+    """Run until SIGTERM or Ctrl-C, or until the disk fails. `bootstrap.prepare` has run. Raises `CannotServe`."""
+    from chartbridge.store import disk_error
+    from chartbridge.store.database import take_in_log
+
     folder = bootstrap.make_data_folder()
     with only_one(folder), _listening(host, port) as listening:
+        disk_error.end_the_process()
+        take_in_log()
         bootstrap.migrate()
         _welcome(folder, host, port)
         with _gentle_signals():

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from chartbridge.store.disk_error import EXIT_CODE
 from tests.faults.checker import interrupted_often
 from tests.faults.conftest import Told
 from tests.faults.disks import small_disk
@@ -141,42 +142,58 @@ def refused(lab: Lab) -> bool:
 
 @pytest.mark.fault("R9")
 def test_what_the_disk_did_not_keep_is_not_acknowledged(tmp_path: Path, told: Told) -> None:
-    """From one moment on, strace lets every fdatasync of the hub fail with EIO, as a dying disk does."""
+    """From the nth on, strace lets every sync (or write) of one of the hub's threads fail with EIO, as a dying disk does.
+
+    The hub ends by itself; the next one finds everything that was acknowledged.
+    """
     lab = Lab(tmp_path, seed=91)
     try:
         lab.start()
         program = lab.offices[0].program
-        deaths = size(2, 12)
-        for death in range(deaths):
-            program.hand_in(10 + death)
-            with dying_disk(lab.hub), program.client() as web:
+        syncs = (1, 2, 7, *size((), (3, 4, 5, 6, *range(8, 51))))
+        deaths = [("fdatasync,fsync", nth) for nth in syncs]
+        deaths += [("pwrite64", nth) for nth in size((1,), (1, 2, 3, 5, 10, 20, 40))]
+        for number, (calls, nth) in enumerate(deaths):
+            program.hand_in(10 + number)
+            with dying_disk(lab.hub, calls, nth), program.client() as web:
+                before = len(program.acknowledged)
                 until = time.monotonic() + 120
-                while program.answers.get(503, 0) < 3 * (death + 1):
+                while lab.hub.ended() is None:
                     assert time.monotonic() < until, program.answers
                     program.make(2)
                     program.try_once(web)
-                before = len(program.acknowledged)
-                for _ in range(3):
-                    assert not program.try_once(web)
-                assert len(program.acknowledged) == before
-                program.answers[503] = 3 * (death + 1)
-            lab.hub.kill()
+                assert lab.hub.ended() == EXIT_CODE
+                assert nth > 1 or len(program.acknowledged) == before
+            assert (tmp_path / "hub.log").read_text().count(f"with exit code {EXIT_CODE}") == number + 1
             lab.restart()
         program.hand_in(0)
-        verdict = lab.settle(300, at_desk=interrupted_often(deaths, len(lab.offices)))
-        told("every fdatasync of the hub fails with EIO (strace), then kill -9", verdict, kills=deaths)
+        verdict = lab.settle(300, at_desk=interrupted_often(len(deaths), len(lab.offices)))
+        told(
+            "every sync or write of the hub's threads fails with EIO from the nth on (strace); it ends by itself",
+            verdict,
+            kills=len(deaths),
+        )
     finally:
         lab.close()
 
 
 @contextmanager
-def dying_disk(hub: Process) -> Iterator[None]:
-    """Let nothing reach the hub's disk any more, and nobody be told so but by fdatasync's own answer."""
+def dying_disk(hub: Process, calls: str, nth: int) -> Iterator[None]:
+    """Let these calls fail in each thread of the hub, from its nth on. Begins once strace has all threads."""
     strace = find_program(["strace"], part="strace")
-    syncs = "fdatasync,fsync"
-    how = ["-e", f"trace={syncs}", "-e", f"inject={syncs}:error=EIO"]
+    how = ["-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when={nth}+"]
     process = subprocess.Popen([strace, "-f", "-qq", "-o", "/dev/null", *how, "-p", str(hub.pid)])
     try:
+        await_that(lambda: watched(hub), 60, "strace's hold of every thread")
         yield
     finally:
         stop(process)
+
+
+def watched(hub: Process) -> bool:
+    """Whether somebody traces each of its threads, or it is gone already."""
+    tasks = Path(f"/proc/{hub.pid}/task").glob("*/status")
+    try:
+        return all("TracerPid:\t0\n" not in task.read_text() for task in tasks)
+    except OSError:  # a thread that has just ended
+        return hub.ended() is not None

@@ -75,6 +75,15 @@ def _pragmas(texts: str) -> None:
             cursor.execute(each if each.startswith("PRAGMA") else f"PRAGMA {each}")
 
 
+def take_in_log() -> None:
+    """Move SQLite's log into the database, synced, before this process acknowledges anything: see decision 15.
+
+    Waits for other processes' readers at most as long as any statement does, then leaves the rest of it as it is.
+    """
+    if connection.vendor == "sqlite":
+        _pragmas("wal_checkpoint(TRUNCATE)")
+
+
 def drop_broken() -> None:
     """Close this thread's connection to the database if it is broken; the next query opens a new one."""
     connection.close_if_unusable_or_obsolete()
