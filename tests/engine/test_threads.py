@@ -15,7 +15,7 @@ import pytest
 import structlog
 from django.db import OperationalError
 
-from chartbridge.domain.clock import SystemClock
+from chartbridge.domain.clock import SetClock, SystemClock
 from chartbridge.engine.threads import Engine
 from chartbridge.pms.errors import Unavailable
 from chartbridge.pms.reading import Stream
@@ -69,6 +69,17 @@ class FakeChecker:
 
     def flush(self) -> None:
         self.flushes += 1
+
+
+@dataclass
+class FailingFlush(FakeChecker):
+    """What it remembers can't be kept while `fails` says so."""
+
+    fails: type[Exception] | None = None
+
+    def flush(self) -> None:
+        if self.fails:
+            raise self.fails
 
 
 @dataclass
@@ -258,6 +269,35 @@ def test_what_failed_while_the_disk_is_full_never_rests_for_long(
     checker = FakeChecker(does=read)
     running(checker)
     wait_for(lambda: len(checker.asked) >= 12)  # with rests that double, only after a minute and a half
+
+
+def test_housekeeping_that_fails_is_logged_once_a_spell_and_goes_on_with_the_rest() -> None:
+    checker = FailingFlush()
+    looks: list[int] = []
+
+    def look() -> list[int]:
+        looks.append(1)
+        return []
+
+    clock = SetClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    engine = Engine(checker, FakeDeliverer(), clock, connections=look)
+
+    def seconds(count: int) -> list[tuple[str, str]]:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(count):
+                engine.keep_house()
+                clock.advance(1)
+        return [(each["event"], each.get("error", "")) for each in logs]
+
+    checker.fails = OperationalError
+    assert seconds(20) == [("housekeeping_failed", "OperationalError")]
+    assert len(looks) == 4, "every five seconds all the same"
+    checker.fails = RuntimeError
+    assert seconds(20) == [("housekeeping_failed", "RuntimeError")], "another fault is told"
+    checker.fails = None
+    assert seconds(20) == [("housekeeping_goes_on", "")]
+    checker.fails = OperationalError
+    assert seconds(20) == [("housekeeping_failed", "OperationalError")], "another spell is told"
 
 
 def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) -> None:

@@ -51,6 +51,9 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
         kept_while_filling = len(program.acknowledged) - before
         assert told_of_full_disk(person)
         assert "The disk of the data folder is full" in doctor(lab)
+        disk.fill()
+        await_that(lambda: refused_in_words(person), 60, "a page with patients that has no room for its note")
+        time.sleep(size(3, 20))
         disk.clear()
         await_that(lambda: not told_of_full_disk(person), 60, "the end of the notice")  # with the next write
         assert "The disk of the data folder is full" not in doctor(lab)
@@ -59,6 +62,9 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
         await_that(lambda: lab.shows(lab.offices[0], patient, "P7"), 60, "reading that goes on")
         program.hand_in(0)
         verdict = lab.settle(600)
+        assert person.get("/patients/").status_code == 200
+        said = (tmp_path / "lab" / "hub.log").read_text()
+        assert said.count("housekeeping_failed") == said.count("housekeeping_goes_on"), "once a spell"
         assert lab.hub.pid == pid, "it went on without a restart"
         assert lab.hub.ended() is None
         assert not verdict.reasons
@@ -86,6 +92,17 @@ def told_of_full_disk(person: httpx2.Client) -> bool:
     said = "The disk is full" in health
     assert ("Disk full" in other) == said
     return said
+
+
+def refused_in_words(person: httpx2.Client) -> bool:
+    """Whether the page with patients is refused now: then with a sentence, and with nobody on it."""
+    answer = person.get("/patients/")
+    if answer.status_code == 200:
+        return False
+    assert answer.status_code == 503
+    assert "nor to note who looked at a patient" in answer.text
+    assert "/patients/" in answer.text, "the way to try again"
+    return True
 
 
 def doctor(lab: Lab) -> str:
@@ -142,7 +159,7 @@ def refused(lab: Lab) -> bool:
 
 @pytest.mark.fault("R9")
 def test_what_the_disk_did_not_keep_is_not_acknowledged(tmp_path: Path, told: Told) -> None:
-    """From the nth on, strace lets every sync (or write) of one of the hub's threads fail with EIO, as a dying disk does.
+    """strace lets each sync (or write) of a thread of the hub fail with EIO from the nth on, as a dying disk does.
 
     The hub ends by itself; the next one finds everything that was acknowledged.
     """
@@ -193,7 +210,9 @@ def dying_disk(hub: Process, calls: str, nth: int) -> Iterator[None]:
 def watched(hub: Process) -> bool:
     """Whether somebody traces each of its threads, or it is gone already."""
     tasks = Path(f"/proc/{hub.pid}/task").glob("*/status")
+    if hub.ended() is not None:
+        return True
     try:
         return all("TracerPid:\t0\n" not in task.read_text() for task in tasks)
-    except OSError:  # a thread that has just ended
-        return hub.ended() is not None
+    except OSError:  # a thread has just ended
+        return False

@@ -7,12 +7,15 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
+from chartbridge.engine.faults import place_of
+from chartbridge.store.accounts import add_audit_entry
 from chartbridge.store.database import take_in_log
-from chartbridge.store.disk_error import EXIT_CODE, says_not_kept
+from chartbridge.store.disk_error import EXIT_CODE, _Watched, says_not_kept
 from chartbridge.store.models import Practice
 
 WRITER = """
@@ -96,6 +99,16 @@ def test_what_is_no_error_of_sqlite_does_not() -> None:
     assert not says_not_kept(OSError(5, "Input/output error"))
     assert not says_not_kept(sqlite3.OperationalError("disk I/O error"))
     assert not says_not_kept(None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_that_ends_nothing_is_told_by_the_place_where_it_happened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "wrap_database_errors", _Watched(connection))
+    with pytest.raises(IntegrityError) as failed:
+        add_audit_entry(practice_id=None, who=cast(str, None), what="", detail={})
+    assert place_of(failed.value).startswith("store/accounts.py:")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,7 +15,7 @@ import structlog
 from django.db import connection
 
 from chartbridge.domain.clock import Clock
-from chartbridge.engine.faults import place_of
+from chartbridge.engine.faults import Spells, place_of
 from chartbridge.store import daily
 
 log = structlog.get_logger("chartbridge.engine")
@@ -41,6 +41,7 @@ class Daily:
         self, jobs: Mapping[str, DailyJob], clock: Clock, *, asked: Callable[[], bool] = lambda: False
     ) -> None:
         self._jobs, self._clock, self._asked = jobs, clock, asked
+        self._spells = Spells("daily_look")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, name="daily", daemon=True)
 
@@ -76,15 +77,17 @@ class Daily:
     def _keep_looking(self) -> None:
         more = False
         while not self._ended.wait(0.01 if more else LOOK_EVERY):
-            more = self._kept_safe(self._asked)
+            more = self._kept_safe("asked", self._asked)
             if not more:  # also where that failed: the day's jobs must not suffer for it
-                self._kept_safe(self.look)
+                self._kept_safe("look", self.look)
         connection.close()
 
-    def _kept_safe(self, job: Callable[[], bool | None]) -> bool:
+    def _kept_safe(self, part: str, job: Callable[[], bool | None]) -> bool:
         try:
-            return bool(job())
+            more = bool(job())
         except Exception as error:
-            log.error("daily_look_failed", error=type(error).__name__, place=place_of(error))
+            self._spells.failed(part, error)
             connection.close()
             return False
+        self._spells.went_well(part)
+        return more

@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from django.db import connection
 
-from chartbridge.engine.faults import place_of
+from chartbridge.engine.faults import Spells, place_of
 from chartbridge.engine.workers import Workers
 
 log = structlog.get_logger("chartbridge.engine")
@@ -59,7 +59,7 @@ class Posting:
         return finished
 
     def _keep_looking(self) -> None:
-        forget_at = monotonic()
+        forget_at, spells = monotonic(), Spells("webhooks_look")
         while not self._ended.wait(LOOK_EVERY):
             try:
                 if monotonic() >= forget_at:
@@ -67,8 +67,10 @@ class Posting:
                     self._poster.forget_old()
                 self._give(self._poster.due())
             except Exception as error:
-                log.error("webhooks_look_failed", error=type(error).__name__, place=place_of(error))
+                spells.failed("look", error)
                 connection.close()
+            else:
+                spells.went_well("look")
         connection.close()
 
     def _give(self, endpoint_ids: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ import structlog
 from django.db import connection
 
 from chartbridge.domain.clock import Clock
-from chartbridge.engine.faults import place_of
+from chartbridge.engine.faults import Spells, place_of
 from chartbridge.engine.outages import Outages
 from chartbridge.engine.slips import Slip, Slips
 from chartbridge.engine.timetable import Job, Timetable, next_on_grid, phase
@@ -131,6 +131,7 @@ class Engine:
         self._waiting: dict[tuple[int, Lane], dict[Job, float]] = {}
         self._again: set[Job] = set()
         self._failures: dict[Job, int] = {}
+        self._spells = Spells("housekeeping")
         self._begun: set[int] = set()
         self._woken: set[int] = set()
         self._housekeeping_wanted = threading.Event()
@@ -313,22 +314,30 @@ class Engine:
 
     def keep_house(self) -> float:
         """Flush, and look at the rows, where it is time; return the seconds until it is time again."""
-        try:
-            now = self._clock.monotonic()
-            if now >= self._flush_at:
-                self._flush_at = now + FLUSH_EVERY
-                self._checker.flush()
-            if now >= self._refresh_at:
-                self._refresh_at = now + REFRESH_EVERY
-                self._refresh()
-                self._keep()
-            elif self._woken:
-                self._look_at_woken()
-            _tidy_database(failed=False)
-        except Exception as error:
-            log.error("housekeeping_failed", error=type(error).__name__, place=place_of(error))
-            _tidy_database(failed=True)
+        now = self._clock.monotonic()
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_EVERY
+            self._try("flush", self._checker.flush)
+        if now >= self._refresh_at:
+            self._refresh_at = now + REFRESH_EVERY
+            self._try("look", self._look_at_all)
+        elif self._woken:
+            self._try("look", self._look_at_woken)
         return min(self._flush_at, self._refresh_at) - self._clock.monotonic()
+
+    def _try(self, part: str, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception as error:
+            self._spells.failed(part, error)
+            _tidy_database(failed=True)
+        else:
+            self._spells.went_well(part)
+            _tidy_database(failed=False)
+
+    def _look_at_all(self) -> None:
+        self._refresh()
+        self._keep()
 
     def _last_flush(self) -> None:
         try:

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from chartbridge.api.app import api
 
+handler500 = "chartbridge.web.not_kept.fault"
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", api.urls),

@@ -82,8 +82,8 @@ def _end(error: BaseException | None) -> None:
             threading.Timer(_SAYING_MAY_TAKE_S, os._exit, [EXIT_CODE]).start()
             log.critical(
                 "The disk of the data folder did not keep what it was given. Chartbridge ends here, with exit code "
-                f"{EXIT_CODE}, and acknowledges nothing more; nothing that was acknowledged is lost. Start it again, or "
-                "let the service do so. If this comes again, the disk is failing: restore a backup on another one.",
+                f"{EXIT_CODE}, and acknowledges nothing more; nothing that was acknowledged is lost. Start it again, "
+                "or let the service do so. If this comes again, the disk is failing: restore a backup on another one.",
                 code=getattr(error, "sqlite_errorname", ""),
             )
         finally:

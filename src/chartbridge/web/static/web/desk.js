@@ -58,7 +58,7 @@ document.addEventListener("submit", (event) => {
 // An answer that is no success still tells why: the server sends the sentence as a toast.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const status = event.detail.xhr.status;
-  if (status === 400 || status === 403 || status === 409 || status === 422) {
+  if ([400, 403, 409, 422, 503].includes(status)) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
