@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TypeVar
 
+Size = TypeVar("Size", int, tuple[int, ...], tuple[float, float])
 FULL = os.environ.get("CHARTBRIDGE_FAULTS") == "full"
 
 
-def size(short: int, full: int) -> int:
-    """Return the number for this run."""
+def size(short: Size, full: Size) -> Size:
+    """Return the size for this run."""
     return full if FULL else short

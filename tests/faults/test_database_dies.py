@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 
@@ -23,27 +24,33 @@ def test_a_database_killed_in_the_middle_of_writes_loses_and_doubles_nothing(
     lab: Lab, durable_mariadb: MariaDbProcess, told: Told
 ) -> None:
     chance = random.Random(21)
-    kills = size(3, 12)
-    resumed = []
+    kills = size(3, 24)
+    ops = size(360, 25_000)
+    resumed, amid = [], 0
     for kill in range(kills):
-        lab.hand_in(size(60, 250))
-        time.sleep(chance.uniform(0.05, 0.8))
+        kill_at = time.monotonic() + chance.uniform(*size((0.5, 1.0), (2.0, 4.0)))
+        lab.hand_in(math.ceil(ops / kills / len(lab.offices)))
+        time.sleep(max(0.05, kill_at - time.monotonic()))
+        amid += lab.moving() > 0
         durable_mariadb.kill()
         time.sleep(chance.uniform(0.2, 1.5))
         lab.hand_in(3)  # what comes in meanwhile is kept
         durable_mariadb.start()
         durable_mariadb.open_every_table()
         resumed.append(round(until_all_go_on(lab, kill), 2))
-    verdict = lab.settle(300)
+    verdict = lab.settle(size(300, 900))
     assert not verdict.reasons, "an outage is no reason to give up"
+    assert verdict.ops >= ops
     told(
         "kill -9 of MariaDB in the middle of writes; how long until each practice is read and written again",
         verdict,
         kills=kills,
+        amid=amid,
         resumed_s=resumed,
     )
     limit = 5.0 if FULL else 45.0  # the suite shares a slow machine; `make faults` holds the promise
     assert max(resumed) <= limit, resumed
+    assert amid >= size(1, 8), "the kills came while nothing was being written"
 
 
 def until_all_go_on(lab: Lab, number: int) -> float:
