@@ -17,8 +17,8 @@ import pytest
 
 from chartbridge.pms import fence
 from chartbridge.pms.errors import Unavailable, Uncertain, Unreadable
+from chartbridge.transport import bodies, lines
 from chartbridge.transport import http as http_module
-from chartbridge.transport import lines
 from chartbridge.transport.http import Http
 from chartbridge.transport.lines import Lines, NoLine
 from tests.transport.test_http import OK, Serve, Server, _http, _request, server
@@ -349,7 +349,7 @@ def test_a_small_request_goes_out_in_one_piece_and_a_large_one_in_pieces(
     http = _http(server(_many).port)
     http.write("POST", "x", {"note": "é" * 100})
     assert len(sent) == 1
-    http.write("POST", "x", "a" * 3 * http_module.PIECE)
+    http.write("POST", "x", {"note": "a" * 3 * bodies.PIECE})
     assert len(sent) > 4
-    assert sum(sent) > 3 * http_module.PIECE
+    assert sum(sent) > 3 * bodies.PIECE
     http.close()

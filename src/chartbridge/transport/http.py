@@ -22,11 +22,11 @@ from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.addresses import web_address
 from chartbridge.transport.answers import Limits, WholeAnswer, answer_of
+from chartbridge.transport.bodies import PIECE, Body, as_json, in_one, pieces
 from chartbridge.transport.lines import Line, Lines, NoLine, cut
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
-PIECE = 64 * 1024  # of a body: the limit of silence holds for each
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -118,13 +118,13 @@ class Http:
             more["Content-Type"] = "application/x-www-form-urlencoded"
         return self._send(method, path, params, body, writes=False, headers=more)
 
-    def write(self, method: str, path: str, body: object) -> Answer:
-        """Send something that changes the other side, once.
+    def write(self, method: str, path: str, body: Mapping[str, object]) -> Answer:
+        """Send something that changes the other side, once, as JSON. One of its values may be a file, as `Base64`.
 
         Raises `Unavailable` only if no byte of the request went out, else `Uncertain`: also for an answer that is
         too large to be taken.
         """
-        return self._send(method, path, None, json.dumps(body).encode(), writes=True)
+        return self._send(method, path, None, as_json(body), writes=True)
 
     def close(self) -> None:
         """Let the lines go. The next call opens new ones."""
@@ -135,7 +135,7 @@ class Http:
         method: str,
         path: str,
         params: Mapping[str, str] | None,
-        body: bytes | None,
+        body: Body | None,
         *,
         writes: bool,
         headers: Mapping[str, str] | None = None,
@@ -195,7 +195,7 @@ def _ask(
     line: Line,
     method: str,
     address: str,
-    body: bytes | None,
+    body: Body | None,
     headers: dict[str, str],
     limits: Limits,
 ) -> None:
@@ -205,22 +205,22 @@ def _ask(
         return
     headers["Content-Length"] = str(len(body))
     if len(body) <= PIECE:
-        line.request_whole(method, address, body, headers)
+        line.request_whole(method, address, in_one(body), headers)
         return
     line.request(method, address, _pieces(body, line, limits), headers)
 
 
-def _pieces(body: bytes, line: Line, limits: Limits) -> Iterator[memoryview]:
+def _pieces(body: Body, line: Line, limits: Limits) -> Iterator[bytes]:
     """The body, a piece at a time. One that takes long goes on only as long as it still may.
 
     Whoever takes over reckons with one silence between the last question and the last byte, not with more.
     """
     began = time.monotonic()
-    for at in range(0, len(body), PIECE):
+    for piece in pieces(body):
         limits.hold(line.sock)
         if time.monotonic() - began > limits.silence_s:
             _go_on()
-        yield memoryview(body)[at : at + PIECE]
+        yield piece
 
 
 def _go_on() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ from chartbridge.connectors.open_dental.codec import Texts, moment, texts
 from chartbridge.connectors.open_dental.words import MODES, SENT_OR_RECEIVED
 from chartbridge.pms.commands import AddDocument, AddNote, MarkInsuranceVerified, Receipt
 from chartbridge.pms.errors import Misconfigured, Refused
+from chartbridge.transport.bodies import Base64
 
 EXTENSIONS = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
 
@@ -30,7 +30,7 @@ def document_body(command: AddDocument, at_local: datetime) -> dict[str, object]
     """POST documents/Upload."""
     body: dict[str, object] = {
         "PatNum": whole(command.patient_key, "patient"),
-        "rawBase64": base64.b64encode(command.content).decode("ascii"),
+        "rawBase64": Base64(command.content),
         "extension": EXTENSIONS.get(command.media_type, ".pdf"),
         "DocCategory": whole(command.document_type_key, "document_type"),
         "Description": command.name,
