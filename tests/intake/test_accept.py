@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,24 @@ def test_a_file_is_kept_beside_its_activity(intake: Intake, practice: Practice) 
     intake.accept(practice.pk, new, **WHO)
     kept = ActivityFile.objects.get()
     assert (bytes(kept.content), kept.name, kept.media_type) == (PDF, "nov.pdf", "application/pdf")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_of_a_kept_file_nothing_stays_in_memory(intake: Intake, practice: Practice, many: bool) -> None:
+    """Not until Python looks for rows that hold each other, either: month's end brings hundreds of documents."""
+    new = NewActivity(kind="account_statement", patient_key="7", file_content=PDF + bytes(200_000) + b"%%EOF")
+    gc.collect()
+    gc.disable()
+    try:
+        held = sum(isinstance(each, ActivityFile) for each in gc.get_objects())
+        if many:
+            intake.accept_many(practice.pk, [Item(new=new), Item(new=new)], **WHO)
+        else:
+            intake.accept(practice.pk, new, **WHO)
+        assert sum(isinstance(each, ActivityFile) for each in gc.get_objects()) == held
+    finally:
+        gc.enable()
+    assert ActivityFile.objects.count() == 1 + many
 
 
 def test_if_its_writeback_cannot_be_made_nothing_is_kept(practice: Practice, clock: SetClock) -> None:

@@ -140,7 +140,7 @@ def _with_writebacks(rows: QuerySet[Activity]) -> QuerySet[Activity]:
 
 def _file_row(activity: Activity, file: KeptFile) -> ActivityFile:
     return ActivityFile(
-        activity=activity,
+        activity_id=activity.pk,  # two rows that hold each other would keep the content in memory
         name=file.name,
         media_type=file.media_type,
         sha256=hashlib.sha256(file.content).hexdigest(),
