@@ -6,6 +6,7 @@ Must not be in it: what a person types (cli), the web server (serve).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib import import_module
@@ -110,12 +111,14 @@ class Hub:
 
     def stop(self, seconds: float) -> bool:
         """Finish what is in flight, then let go of the PMSs. Returns whether everything was finished."""
+        from chartbridge.store import shares
         from chartbridge.store.live_connectors import live
 
         until = self.clock.monotonic() + seconds
         finished = self.engine.stop(seconds)
         finished = self.daily.stop(until - self.clock.monotonic()) and finished
         live().close()
+        shares.leave()
         return self.posting.stop(until - self.clock.monotonic()) and finished
 
 
@@ -124,6 +127,7 @@ def make_hub(clock: Clock | None = None) -> Hub:
     from chartbridge.api.webhooks import Sender
     from chartbridge.engine.posting import Posting
     from chartbridge.engine.threads import Engine
+    from chartbridge.store import shares
     from chartbridge.store.live_connectors import live
     from chartbridge.store.one_hub import OneHub
     from chartbridge.sync.checks import Checker
@@ -138,18 +142,25 @@ def make_hub(clock: Clock | None = None) -> Hub:
         unasked.give_up_where_off(clock)
         giving_back.try_what_was_refused(clock)
 
+    def share(connection_ids: Sequence[int]) -> Sequence[int]:
+        mine = shares.mine(connection_ids)
+        checker.leave(set(connection_ids).difference(mine))
+        return mine
+
     one_hub = OneHub(clock)
+    checker = Checker(
+        live(),
+        clock,
+        one_hub=one_hub,
+        newest_gone=vanished.newest_gone,
+        at_restore=lambda link, connector: vanished.look(link, connector, clock),
+    )
     engine = Engine(
-        Checker(
-            live(),
-            clock,
-            one_hub=one_hub,
-            newest_gone=vanished.newest_gone,
-            at_restore=lambda link, connector: vanished.look(link, connector, clock),
-        ),
+        checker,
         Deliverer(live(), clock, one_hub=one_hub),
         clock,
         begin=begin_connection,
+        share=share,
         keep=keep,
     )
     return Hub(clock=clock, engine=engine, posting=Posting(Sender(clock)), daily=_daily(clock))

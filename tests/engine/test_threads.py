@@ -109,9 +109,15 @@ class Running:
         *,
         ids: Sequence[int] = (1,),
         begin: Callable[[int], None] | None = None,
+        share: Callable[[Sequence[int]], Sequence[int]] = lambda ids: ids,
     ) -> Engine:
         engine = Engine(
-            checker, deliverer or FakeDeliverer(), SystemClock(), begin=begin, connections=lambda: ids
+            checker,
+            deliverer or FakeDeliverer(),
+            SystemClock(),
+            begin=begin,
+            connections=lambda: ids,
+            share=share,
         )
         engine.start()
         self.engines.append(engine)
@@ -298,6 +304,29 @@ def test_housekeeping_that_fails_is_logged_once_a_spell_and_goes_on_with_the_res
     assert seconds(20) == [("housekeeping_goes_on", "")]
     checker.fails = OperationalError
     assert seconds(20) == [("housekeeping_failed", "OperationalError")], "another spell is told"
+
+
+def test_what_others_read_is_written_and_not_read_until_it_is_ours(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chartbridge.engine.threads.REFRESH_EVERY", 0.05)
+    begun: list[int] = []
+    mine = [1]
+    checker = FakeChecker(does=lambda who, stream: Checked(next_in=0.05))
+    deliverer = FakeDeliverer(waits={2: datetime.now(UTC)})
+    running(checker, deliverer, ids=(1, 2), begin=begun.append, share=lambda ids: [i for i in ids if i in mine])
+    wait_for(lambda: len(checker.asked) >= 5 and 2 in deliverer.asked)
+    wake(2, Lane.READ)
+    time.sleep(0.2)
+    assert {who for who, _ in checker.asked} == {1}
+    assert begun == [1]
+    mine[:] = [2]
+    wait_for(lambda: (2, Stream.APPOINTMENT_STATUS) in checker.asked, seconds=2)
+    time.sleep(0.2)
+    so_far = Counter(who for who, _ in checker.asked)
+    wait_for(lambda: Counter(who for who, _ in checker.asked)[2] >= so_far[2] + 5)
+    assert Counter(who for who, _ in checker.asked)[1] == so_far[1]
+    assert begun == [1, 2]
 
 
 def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +72,20 @@ def test_what_another_machine_of_the_same_name_holds_stays_where_the_store_is_sh
     monkeypatch.setattr(leases, "connection", SimpleNamespace(vendor="sqlite"))
     leases.free_dead()
     assert not WriteLease.objects.exists(), "nobody else has a store that lies in this folder"
+
+
+def test_which_connections_another_one_delivers_for_and_until_when(
+    link: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "connection", SimpleNamespace(vendor="postgresql"))
+    ids, soon = [link.pk], NOON + timedelta(seconds=30)
+    held_by(link, "another:1:1")
+    assert leases.others_hold(ids, "ours:1:1", NOON) == {}, "absurdly far ahead: a clock that was set back"
+    WriteLease.objects.update(until=soon)
+    assert leases.others_hold(ids, "ours:1:1", NOON) == {link.pk: soon}
+    assert leases.others_hold([link.pk + 1], "ours:1:1", NOON) == {}
+    assert leases.others_hold(ids, "another:1:1", NOON) == {}, "its own"
+    assert leases.others_hold(ids, "ours:1:1", soon) == {}, "run out"
 
 
 def test_a_copied_folder_is_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ import contextlib
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -21,6 +23,7 @@ from hypothesis.stateful import (
 
 from chartbridge.pms.commands import Command, Receipt
 from chartbridge.pms.errors import Refused, Unavailable, Uncertain
+from chartbridge.store import leases
 from chartbridge.store.deliveries import Row, Tries
 from chartbridge.store.desk import Desk
 from chartbridge.store.models import Delivery, NoteSetting, Seen, Writeback
@@ -247,6 +250,47 @@ def test_a_deliverer_that_stands_still_does_not_send_after_another_took_over(off
     office.settle(deliverer=other)
     office.check()
     assert office.pms.writes == 4
+
+
+class OnPostgres:
+    """A connection to the store that says of itself that it is PostgreSQL's, where several hubs may be."""
+
+    vendor = "postgresql"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(connection, name)
+
+
+@pytest.mark.parametrize("step", ["before_sending", "before_looking"])
+def test_while_another_hub_delivers_or_looks_nobody_else_does_and_asks_little(
+    office: Office, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "connection", OnPostgres())
+    other, pk = office.deliverer(), office.connection.pk
+    found: list[bool] = []
+
+    def meanwhile(name: str) -> None:
+        if name != step or found:
+            return
+        before = office.pms.writes, office.pms.looks
+        with CaptureQueriesContext(connection) as asked:
+            outcome = other.deliver(pk)
+        found.append(not outcome.again and outcome.next_in == leases.SECONDS / 6)
+        assert (office.pms.writes, office.pms.looks) == before
+        assert len(asked) == 1
+        assert other.due([pk]).get(pk, office.clock.now()) >= office.clock.now() + timedelta(seconds=60)
+
+    for patient in "123":
+        office.enqueue(patient=patient)
+    deliverer = office.deliverer(at_step=meanwhile)
+    office.deliver(deliverer)
+    assert found == [True]
+    office.settle(deliverer=deliverer)
+    assert (office.pms.writes, office.pms.looks) == (3, 1)
+    office.enqueue()
+    office.settle(deliverer=other)
+    assert office.pms.writes == 4, "who has nothing more to do is in nobody's way"
+    office.check()
 
 
 class Days(RuleBasedStateMachine):

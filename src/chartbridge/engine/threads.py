@@ -102,7 +102,8 @@ class Pool(Protocol):
 class Engine:
     """Gives every connection its turns.
 
-    `begin` is called once per connection and process, before its checks; `keep` every few seconds.
+    `begin` is called once per connection and process, before its checks; `keep` every few seconds. `share` says which
+    connections this process reads, where others read the rest.
 
     Without `start` nothing runs by itself: whoever has `listen`ed calls `hand_out` and `keep_house` as time passes,
     and `workers` are its own.
@@ -116,6 +117,7 @@ class Engine:
         *,
         begin: Callable[[int], None] | None = None,
         connections: Callable[[], Sequence[int]] = tended,
+        share: Callable[[Sequence[int]], Sequence[int]] = lambda connection_ids: connection_ids,
         workers: Callable[[str, int], Pool] | None = None,
         keep: Callable[[], None] = lambda: None,
     ) -> None:
@@ -124,6 +126,7 @@ class Engine:
         self._clock = clock
         self._begin = begin
         self._connections = connections
+        self._share = share
         self._keep = keep
         self._timetable = Timetable()
         self._turn = threading.Condition()
@@ -349,27 +352,29 @@ class Engine:
     def _refresh(self) -> None:
         self._woken.clear()
         ids = list(self._connections())
-        reads, writes = self._due(ids)
+        mine = list(self._share(ids))
+        reads, writes = self._due(mine, ids)
         with self._turn:
             now = self._clock.monotonic()
-            known = set(ids)
+            known = {Lane.READ: set(mine), Lane.WRITE: set(ids)}
             stay = set(reads) | set(writes)
             for job in self._timetable.jobs():
-                if job.connection_id not in known or (job.stream and job not in stay):
+                if job.connection_id not in known[job.lane] or (job.stream and job not in stay):
                     self._timetable.drop(job)
-            self._begun &= known
-            self._begin_new(known, now)
+            self._begun &= known[Lane.WRITE]
+            self._begin_new(known[Lane.READ], now)
             self._enter(reads, writes, now)
 
     def _look_at_woken(self) -> None:
         woken = set(self._woken)
         self._woken -= woken
-        known = woken & set(self._connections())
-        reads, writes = self._due(sorted(known))
+        known = sorted(woken & set(self._connections()))
+        mine = list(self._share(known))
+        reads, writes = self._due(mine, known)
         with self._turn:
             now = self._clock.monotonic()
-            self._begin_new(known, now)
-            for connection_id in known:  # what was wrong may just have been set right
+            self._begin_new(set(mine), now)
+            for connection_id in mine:  # what was wrong may just have been set right
                 for stream in (None, *Stream):
                     self._timetable.trust(
                         job := Job(connection_id=connection_id, lane=Lane.READ, stream=stream)
@@ -384,8 +389,9 @@ class Engine:
                 self._want(Job(connection_id=connection_id, lane=Lane.READ), now)
         self._begun |= known
 
-    def _due(self, ids: Sequence[int]) -> tuple[dict[Job, float], dict[Job, float]]:
-        """Return jobs and the seconds until their times, below zero where overdue."""
+    def _due(self, mine: Sequence[int], ids: Sequence[int]) -> tuple[dict[Job, float], dict[Job, float]]:
+        """Return jobs of reading `mine` and of writing `ids`, and the seconds until their times, below zero where
+        overdue."""
         if not ids:
             return {}, {}
         now = self._clock.now()
@@ -393,7 +399,7 @@ class Engine:
             Job(connection_id=due.connection_id, lane=Lane.READ, stream=due.stream): (
                 due.at - now
             ).total_seconds()
-            for due in self._checker.due(ids)
+            for due in self._checker.due(mine)
         }
         writes = {
             Job(connection_id=connection_id, lane=Lane.WRITE): (at - now).total_seconds()

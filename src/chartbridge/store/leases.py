@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
 from chartbridge.store import place
+from chartbridge.store.database import writing
 from chartbridge.store.models import WriteLease
 
 SECONDS = 90.0
@@ -55,6 +58,32 @@ def take(connection_id: int, holder: str, now: datetime) -> bool:
             [connection_id, holder, connection.ops.adapt_datetimefield_value(until)],
         )
         return bool(cursor.rowcount == 1)
+
+
+def others_hold(connection_ids: Iterable[int], holder: str, now: datetime) -> dict[int, datetime]:
+    """Return for which of these connections another one delivers, and until when `take` will say no if it does not
+    renew or give back."""
+    if connection.vendor == "sqlite":  # one hub, and in it one deliverer
+        return {}
+    held = WriteLease.objects.filter(until__gt=now, until__lte=now + timedelta(seconds=SECONDS * 2))
+    held = held.filter(connection_id__in=connection_ids).exclude(holder=holder)
+    return dict(held.values_list("connection_id", "until"))
+
+
+@contextmanager
+def looking(connection_id: int, holder: str, now: datetime, *, keep: bool) -> Iterator[bool]:
+    """Hold the lease while it is looked what the PMS shows; it yields False where another one has it. `keep`: it is
+    held already, and is not given back behind it."""
+    if connection.vendor == "sqlite":
+        yield True
+        return
+    with writing():
+        may = take(connection_id, holder, now)
+    try:
+        yield may
+    finally:
+        if may and not keep:
+            give_back(connection_id, holder)
 
 
 def give_back(connection_id: int, holder: str) -> None:

@@ -146,6 +146,14 @@ def _stood(row: Row) -> tuple[str, str, int]:
     return row.delivery, row.seen, row.attempts
 
 
+_STOOD = {
+    "sqlite": "delivery = %s AND seen = %s AND attempts = %s",
+    "postgresql": "CASE WHEN delivery = %s AND seen = %s AND attempts = %s THEN true ELSE false END",
+}
+"""Which stand as they were read. PostgreSQL takes a queue for as short as it was when it last counted: to find rows by
+how they stand, it would go through all that wait, at all practices, for each of the batch. As a case, it can't."""
+
+
 def _update(changes: Sequence[Change]) -> int:
     """Move rows that stand and are to stand alike, in one statement: each time that one is carried out, SQLite and the
     other threads change places. Returns how many stood where they were read."""
@@ -168,7 +176,7 @@ def _statement(same: tuple[str, ...], own: tuple[str, ...], count: int) -> str:
     row = f"({', '.join(['%s'] * (1 + len(own)))})"
     rows = ", ".join([row] * count)
     which = f"FROM (VALUES {rows}) AS was WHERE id = was.column1" if own else f"WHERE id IN (VALUES {rows})"
-    return f"UPDATE store_writeback SET {', '.join(sets)} {which} AND delivery = %s AND seen = %s AND attempts = %s"
+    return f"UPDATE store_writeback SET {', '.join(sets)} {which} AND {_STOOD[connection.vendor]}"
 
 
 def _typed(name: str, at: int) -> str:

@@ -110,6 +110,10 @@ class OneHub:
         if not (known and known.ours and self._clock.monotonic() - known.at < _HELD_STILL_S):
             self.ours(link, connector)
 
+    def stands_by(self, connection_id: int) -> bool:
+        """Whether another hub had the practice when the PMS was asked last. Asks nobody."""
+        return self._stands_by.get(connection_id, False)
+
     def overdue(self, connection_id: int) -> bool:
         """Whether it is time to ask again, so that the practice stays held."""
         known = self._held.get(connection_id)

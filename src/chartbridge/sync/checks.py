@@ -8,7 +8,7 @@ Must not be in it: threads (that is the engine), how a page is applied.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -138,6 +138,10 @@ class Checker:
                     when = now + timedelta(seconds=at - mono)
                     found.append(Due(connection_id=desk.connection.pk, stream=tended.stream, at=when))
         return sorted(found, key=lambda due: due.at)
+
+    def leave(self, connection_ids: Iterable[int]) -> None:
+        """Others read these: forget how far they were. Whoever takes one up again goes on from its rows."""
+        self._desks.forget(connection_ids)
 
     def flush(self) -> None:
         """Store the results that wait in memory, of all connections in one transaction."""

@@ -149,6 +149,11 @@ class Desks:
         self._open([each for each in connection_ids if each not in self._desks])
         return [self._desks[each] for each in connection_ids if each in self._desks]
 
+    def forget(self, connection_ids: Iterable[int]) -> None:
+        """Have the rows of these be read anew when they are asked for again. A check that runs keeps its desk."""
+        for each in connection_ids:
+            self._desks.pop(each, None)
+
     def look_again(self) -> None:
         """People may have set something: look at the next occasion."""
         self._refresh_at = 0.0

@@ -122,7 +122,8 @@ class Deliverer:
         """Return when each of these connections next has something to do; those with nothing are left out."""
         now = self._clock.now()
         times = {each.connection_id: self._due_at(each, now) for each in pending(connection_ids)}
-        found = {connection_id: at for connection_id, at in times.items() if at is not None}
+        others = leases.others_hold(times, self._holder, now)
+        found = {pk: max(at, others.get(pk, at)) for pk, at in times.items() if at is not None}
         return found | {each: now for each in times if self._one_hub.overdue(each)}
 
     def deliver(self, connection_id: int, budget_s: float = 2.0) -> DeliverOutcome:
@@ -138,6 +139,8 @@ class Deliverer:
                 self._busy.discard(connection_id)
 
     def _deliver(self, connection_id: int, budget_s: float) -> DeliverOutcome:
+        if self._leave_alone(connection_id):
+            return _left_to_another()
         turn = self._begin(connection_id, budget_s)
         if turn is None:
             return DeliverOutcome(again=False, next_in=None)
@@ -146,18 +149,27 @@ class Deliverer:
         if ours and work and (work.left_behind or work.freed or (work.sendable and not self._waits(turn))):
             self._drain(turn)
             if turn.elsewhere:
-                return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
+                return _left_to_another()
         more = ours and self._has_more(turn)
         if (
             not more
             or self._reading_back.presses(connection_id)
             or self._reading_back.long_ago(connection_id)
         ):
-            self._reading_back.look(turn.connector, turn.desk)
+            looked = self._look_alone(turn)
+            if ours and not looked:
+                return _left_to_another()
             more = ours and self._has_more(turn)
         if not ours:
             return DeliverOutcome(again=False, next_in=STAND_BY)
         return self._end(turn, more)
+
+    def _leave_alone(self, connection_id: int) -> bool:
+        """Whether another one delivers, and this hub has nothing to ask the PMS: whether it still has the practice, or
+        could have it."""
+        if not leases.others_hold([connection_id], self._holder, self._clock.now()):
+            return False
+        return not (self._one_hub.overdue(connection_id) or self._one_hub.stands_by(connection_id))
 
     def _is_ours(self, turn: _Turn) -> bool:
         """Whether this hub may write to the practice. Where the PMS can't say so, nothing is written."""
@@ -258,6 +270,7 @@ class Deliverer:
                 claimed = self._claimer.claim(turn.desk, moves, turn.size, now, ahead=ahead)
                 if not claimed and not ahead and not turn.elsewhere:
                     leases.give_back(turn.desk.connection_id, self._holder)
+                    turn.leased_at = float("-inf")
         self._step("claimed" if claimed else "kept")
         return claimed
 
@@ -431,6 +444,14 @@ class Deliverer:
         """Whether something may be sent right now."""
         return not turn.stopped and not self._waits(turn) and self._claimer.any(turn.desk)
 
+    def _look_alone(self, turn: _Turn) -> bool:
+        """Look, where no other hub does: what one reads back, the others need not ask for."""
+        pk, now, keep = turn.link.pk, self._clock.now(), turn.leased_at != float("-inf")
+        with leases.looking(pk, self._holder, now, keep=keep) as may:
+            if may:
+                self._reading_back.look(turn.connector, turn.desk)
+        return may
+
     def _end(self, turn: _Turn, more: bool) -> DeliverOutcome:
         now = self._clock.now()
         work = next(iter(pending([turn.desk.connection_id])), None)
@@ -456,6 +477,10 @@ class Deliverer:
             read_back_at = now
         looks = [at for at in (look_at, read_back_at) if at is not None]
         return self._looker.not_before(work.connection_id, max(now, min(looks))) if looks else None
+
+
+def _left_to_another() -> DeliverOutcome:
+    return DeliverOutcome(again=False, next_in=leases.SECONDS / 6)
 
 
 def _claims(desk: Desk) -> Collection[CommandClaim]:

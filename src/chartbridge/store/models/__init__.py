@@ -11,6 +11,7 @@ from chartbridge.store.models.connection import (
     StatusMapping,
     StreamState,
 )
+from chartbridge.store.models.hub import Hub
 from chartbridge.store.models.mirror import (
     MirrorAppointment,
     MirrorBadRow,
@@ -46,6 +47,7 @@ __all__ = [
     "Delivery",
     "DocumentSetting",
     "FindingKind",
+    "Hub",
     "LedgerCheck",
     "LookupEntry",
     "MailSetting",
