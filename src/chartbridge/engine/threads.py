@@ -38,6 +38,9 @@ FAILED_REST = 4.0
 """Seconds of rest after a first failure of our own; doubled with each further one, at most five minutes."""
 FULL_REST = 30.0
 """No longer rest than this while the disk is full: once there is room, everything is to go on."""
+READER_FIRST = 3.0
+"""So many seconds later than whoever reads a connection, others begin what the rows say is to be written: by then it is
+done or at it. A wake begins it at once, wherever it is heard."""
 AWAY = "unavailable"
 """The `error_code` of a check that could not reach the PMS."""
 MANY = 50
@@ -394,7 +397,7 @@ class Engine:
         overdue."""
         if not ids:
             return {}, {}
-        now = self._clock.now()
+        now, ours = self._clock.now(), set(mine)
         reads = {
             Job(connection_id=due.connection_id, lane=Lane.READ, stream=due.stream): (
                 due.at - now
@@ -402,8 +405,10 @@ class Engine:
             for due in self._checker.due(mine)
         }
         writes = {
-            Job(connection_id=connection_id, lane=Lane.WRITE): (at - now).total_seconds()
-            for connection_id, at in self._deliverer.due(ids).items()
+            Job(connection_id=pk, lane=Lane.WRITE): (at - now).total_seconds()
+            if pk in ours
+            else max(0.0, (at - now).total_seconds()) + READER_FIRST
+            for pk, at in self._deliverer.due(ids).items()
         }
         return reads, writes
 
