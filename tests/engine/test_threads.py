@@ -315,7 +315,9 @@ def test_what_others_read_is_written_and_not_read_until_it_is_ours(
     mine = [1]
     checker = FakeChecker(does=lambda who, stream: Checked(next_in=0.05))
     deliverer = FakeDeliverer(waits={1: datetime.now(UTC), 2: datetime.now(UTC)})
-    running(checker, deliverer, ids=(1, 2), begin=begun.append, share=lambda ids: [i for i in ids if i in mine])
+    running(
+        checker, deliverer, ids=(1, 2), begin=begun.append, share=lambda ids: [i for i in ids if i in mine]
+    )
     wait_for(lambda: len(checker.asked) >= 5 and 2 in deliverer.asked)
     assert deliverer.asked.index(2) > 2, "whoever reads it goes first"
     wake(2, Lane.READ)

@@ -52,7 +52,9 @@ def test_what_another_hub_has_read_is_not_read_again(office: Office) -> None:
     office.clock.advance(31)
     office.pms.calls.clear()
     office.settle(PATIENTS)
-    assert len([name for name, _ in office.pms.calls if name == "patients"]) == 1, "one look, with nothing new"
+    assert len([name for name, _ in office.pms.calls if name == "patients"]) == 1, (
+        "one look, with nothing new"
+    )
     office.pms.put(PATIENTS, patient("3", "Jones"))
     office.clock.advance(31)
     office.settle(PATIENTS)

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chartbridge.store import deliveries
-from chartbridge.store.deliveries import Change
+from chartbridge.store import deliveries, moving
 from chartbridge.store.models import Connection, Delivery, Practice, Seen, Writeback
+from chartbridge.store.moving import Change
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 
@@ -37,11 +37,11 @@ def test_a_batch_is_not_looked_for_in_the_queue_though_the_statistics_know_none(
         for row in rows
     ]
     with CaptureQueriesContext(connection) as asked:
-        assert deliveries._update(changes) == 96
+        assert moving._update(changes) == 96
     explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
     with connection.cursor() as cursor:
         cursor.execute(explain + asked.captured_queries[-1]["sql"])
         plan = str(cursor.fetchall())
     assert "writeback_owed" not in plan, "it goes through the queue"
     assert "Join Filter" not in plan, "it compares each row with each of the batch"
-    assert deliveries._update(changes) == 0, "none stands where it was read any more"
+    assert moving._update(changes) == 0, "none stands where it was read any more"
