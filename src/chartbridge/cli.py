@@ -53,12 +53,15 @@ def _sentence(error: Exception) -> str:
     from chartbridge.backup import CannotBackUp
     from chartbridge.pms.errors import PmsError
     from chartbridge.serve import CannotServe
+    from chartbridge.store.room import says_full
 
     match error:
         case Wrong() | NoHub() | CannotServe() | CannotBackUp() | ImproperlyConfigured():
             return str(error)
         case PmsError():
             return error.safe_message
+        case OperationalError() if says_full(error):
+            return "The disk on which the database lies is full. Make room there, then try again."
         case OperationalError():
             return (
                 "The database does not answer or can't be opened. "

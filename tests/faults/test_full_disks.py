@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -24,6 +25,8 @@ from tests.servers.mariadb import MariaDbProcess
 from tests.servers.process import find_program, stop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+PAPER = PDF.replace(b"xref", b"%" + b"x" * 700_000 + b"\nxref")
 
 
 @pytest.mark.fault("R7")
@@ -76,6 +79,58 @@ def test_a_full_disk_at_the_hub_turns_work_away_and_loses_nothing(tmp_path: Path
         )
 
 
+@pytest.mark.fault("R7")
+def test_a_hub_starts_on_a_disk_that_is_all_but_full_and_shows_what_it_has(
+    tmp_path: Path, told: Told
+) -> None:
+    """It was killed, and what it kept last lies in SQLite's log still: the database has no room for it."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(tmp_path / "disk", 48))
+        lab = Lab(tmp_path / "lab", hub_data=disk.folder / "hub", seed=72)
+        stack.callback(lab.close)
+        lab.start()
+        office, person = lab.offices[0], signed_in(lab)
+        stack.callback(person.close)
+        with somebody_reads(lab):
+            for _ in range(2):
+                assert office.program.hand_in_paper(PAPER, office.program.patients[0]).status_code == 201
+            lab.hub.kill()
+        disk.fill(leave=1024 * 1024)  # less than lies in the log
+        lab.restart()
+        assert told_of_full_disk(person)
+        disk.clear()
+        office.program.hand_in(5)
+        verdict = lab.settle(300)
+        told("the hub killed, its disk filled up, the hub started", verdict, kills=1)
+
+
+def test_where_there_is_no_room_to_open_the_database_the_disk_is_called_full(tmp_path: Path) -> None:
+    """SQLite calls that no full disk: it can't make the index of its log."""
+    with small_disk(tmp_path / "disk", 8) as disk:
+
+        def chartbridge(*words: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "chartbridge.cli", *words, "--data", str(disk.folder / "hub")]
+            return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+        assert chartbridge("create-practice", "Maple Street", "--email", "mary@example.com").returncode == 0
+        disk.fill()
+        done = chartbridge("ledger", "verify")
+        assert done.returncode == 2
+        assert "The disk on which the database lies is full" in done.stderr
+        disk.clear()
+        assert chartbridge("ledger", "verify").returncode == 0
+
+
+@contextmanager
+def somebody_reads(lab: Lab) -> Iterator[None]:
+    """Let what is written meanwhile, and nothing else, stay in SQLite's log."""
+    lab.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(f"file:{lab.data}/chartbridge.sqlite3?mode=ro", uri=True)) as store:
+        store.execute("BEGIN")
+        store.execute("SELECT COUNT(*) FROM store_activity").fetchall()
+        yield
+
+
 def signed_in(lab: Lab) -> httpx2.Client:
     """The browser of the first practice's owner."""
     person = httpx2.Client(base_url=lab.address, timeout=30, trust_env=False, follow_redirects=True)
@@ -117,7 +172,6 @@ def doctor(lab: Lab) -> str:
 @pytest.mark.fault("R8")
 @pytest.mark.mariadb
 def test_a_full_disk_at_the_pms_leaves_no_half_document(tmp_path: Path, told: Told) -> None:
-    paper = PDF.replace(b"xref", b"%" + b"x" * 700_000 + b"\nxref")
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(tmp_path / "disk", 400))
         small = [
@@ -136,7 +190,7 @@ def test_a_full_disk_at_the_pms_leaves_no_half_document(tmp_path: Path, told: To
         patients = office.program.patients
         disk.fill(leave=3_000_000)
         for number in range(size(10, 30)):
-            assert office.program.hand_in_paper(paper, patients[number % len(patients)]).status_code == 201
+            assert office.program.hand_in_paper(PAPER, patients[number % len(patients)]).status_code == 201
         await_that(lambda: refused(lab), 180, "the first refusal", tell=lab.where_they_stand)
         disk.clear()
         if database.has_ended():  # a full disk ends some servers: then somebody starts them again

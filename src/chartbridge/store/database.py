@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.db import connection, transaction
 
-from chartbridge.store.room import heeding
+from chartbridge.store.room import free, heeding
 
 _turn = threading.RLock()
 
@@ -78,10 +79,16 @@ def _pragmas(texts: str) -> None:
 def take_in_log() -> None:
     """Move SQLite's log into the database, synced, before this process acknowledges anything: see decision 15.
 
-    Waits for other processes' readers at most as long as any statement does, then leaves the rest of it as it is.
+    Waits for other processes' readers at most as long as any statement does, then leaves the rest of it as it is. Where
+    it would take the last room on the disk, it stays: a hub that is started there shows what it has, and says so.
     """
-    if connection.vendor == "sqlite":
+    if connection.vendor == "sqlite" and free() >= _size_of_log():
         _pragmas("wal_checkpoint(TRUNCATE)")
+
+
+def _size_of_log() -> int:
+    lies = Path(f"{connection.settings_dict['NAME']}-wal")
+    return lies.stat().st_size if lies.exists() else 0
 
 
 def drop_broken() -> None:

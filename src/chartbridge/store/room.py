@@ -17,6 +17,8 @@ from django.db import DatabaseError, connection
 
 LEAST = 16 * 1024 * 1024
 """Bytes. A document may have 12 MB, and SQLite writes it to its log first."""
+_SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""The second: the index of SQLite's log could not grow. Nothing can be read then, either, where it does not exist yet."""
 _PG_DISK_FULL = "53100"
 _refused = False
 
@@ -37,7 +39,7 @@ def says_full(error: BaseException) -> bool:
     """Whether that is the database's word for a full disk."""
     said = error.__cause__
     if isinstance(said, sqlite3.Error):
-        return getattr(said, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        return getattr(said, "sqlite_errorcode", None) in _SQLITE_FULL
     return getattr(said, "sqlstate", None) == _PG_DISK_FULL
 
 
