@@ -12,11 +12,11 @@ from typing import cast
 import pytest
 from django.db import IntegrityError, connection
 
-from chartbridge.engine.faults import place_of
 from chartbridge.store.accounts import add_audit_entry
 from chartbridge.store.database import take_in_log
 from chartbridge.store.disk_error import EXIT_CODE, _Watched, says_not_kept
 from chartbridge.store.models import Practice
+from chartbridge.sync.faults import place_of
 
 WRITER = """
 import resource, signal, sys
@@ -41,10 +41,32 @@ except OperationalError:
 """To a process a limit of its files' size is a write that fails: no full disk (EFBIG), and no need of root."""
 
 
-def write(folder: Path, how: str) -> subprocess.CompletedProcess[str]:
+ANOTHER = """
+import threading, time
+small = threading.Event()
+
+def keep_something_small():
+    connection.cursor()
+    small.wait()
+    connection.cursor().execute("INSERT INTO kept VALUES ('small')")
+    print("acknowledged", flush=True)
+
+def say_slowly(*_, **__):
+    small.set()
+    time.sleep(1)
+
+another = threading.Thread(target=keep_something_small)
+with writing():
+    connection.cursor().execute("CREATE TABLE kept (text)")
+another.start()
+disk_error.log.critical = say_slowly
+"""
+
+
+def write(folder: Path, how: str, program: str = WRITER) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "CHARTBRIDGE_DATA": str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
     env.pop("CHARTBRIDGE_DATABASE_URL", None)
-    command = [sys.executable, "-c", WRITER, how]
+    command = [sys.executable, "-c", program, how]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
 
 
@@ -57,6 +79,15 @@ def test_a_hub_ends_with_a_line_that_says_why_and_acknowledges_nothing(tmp_path:
     assert "exit code 74" in said
     assert "code=SQLITE_IOERR_WRITE" in said
     assert "Smith" not in said
+
+
+def test_no_other_thread_acknowledges_anything_while_the_hub_says_why_it_ends(tmp_path: Path) -> None:
+    made = """with writing():
+    connection.cursor().execute("CREATE TABLE kept (text)")
+"""
+    assert made in WRITER
+    done = write(tmp_path, "serves", WRITER.replace(made, ANOTHER))
+    assert (done.returncode, done.stdout, done.stderr) == (EXIT_CODE, "", "")
 
 
 def test_a_command_is_told_the_error_and_goes_on_to_say_so(tmp_path: Path) -> None:

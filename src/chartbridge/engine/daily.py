@@ -15,8 +15,9 @@ import structlog
 from django.db import connection
 
 from chartbridge.domain.clock import Clock
-from chartbridge.engine.faults import Spells, place_of
+from chartbridge.engine.faults import Spells
 from chartbridge.store import daily
+from chartbridge.sync.faults import place_of
 
 log = structlog.get_logger("chartbridge.engine")
 

@@ -14,8 +14,9 @@ from typing import Protocol
 import structlog
 from django.db import connection
 
-from chartbridge.engine.faults import Spells, place_of
+from chartbridge.engine.faults import Spells
 from chartbridge.engine.workers import Workers
+from chartbridge.sync.faults import place_of
 
 log = structlog.get_logger("chartbridge.engine")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from chartbridge.engine.faults import place_of
+from chartbridge.sync.faults import place_of
 
 ALLOWED = frozenset(
     [

@@ -30,6 +30,7 @@ _NOT_KEPT = frozenset(
     {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 )
 _ending = threading.Lock()
+"""Held from the first such error until the process is gone."""
 
 
 def says_not_kept(error: BaseException | None) -> bool:
@@ -51,7 +52,8 @@ def says_not_kept(error: BaseException | None) -> bool:
 def end_the_process() -> None:
     """From now on each connection to SQLite that is opened ends this process with `EXIT_CODE` at such an error.
 
-    Before the error reaches whoever waits for the commit, and so before anything can be acknowledged.
+    Before the error reaches whoever waits for the commit, and so before anything can be acknowledged: no commit of
+    another thread comes back meanwhile, either.
     """
     connection_created.connect(_watch)
 
@@ -70,13 +72,13 @@ class _Watched(DatabaseErrorWrapper):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if says_not_kept(error):
+        if says_not_kept(error) or _ending.locked():
             _end(error)
         super().__exit__(kind, error, trace)
 
 
 def _end(error: BaseException | None) -> None:
-    with _ending:  # a second thread with such an error waits here until the process is gone
+    with _ending:  # any other thread waits here until the process is gone
         try:
             # The log may lie on the same disk, and never come back.
             threading.Timer(_SAYING_MAY_TAKE_S, os._exit, [EXIT_CODE]).start()

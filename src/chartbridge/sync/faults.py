@@ -27,6 +27,8 @@ _LONGEST_BACKOFF_S = 60.0
 _SLOW_S = 60.0
 _SLOWEST_S = 300.0
 _UNTIL_MENDED_S = 600.0
+_ONLY_PASSED_BY = "disk_error.py"
+"""Every error of the store passes through it on its way up."""
 _INTERNAL = (
     "Something went wrong inside Chartbridge while reading. It is tried again by itself; tell support."
 )
@@ -80,10 +82,17 @@ def _slow(failures: int, interval_s: float) -> float:
 
 
 def place_of(error: BaseException) -> str:
-    """Return `room/module.py:line function` where an error of our own arose; nothing that could hold data."""
+    """Return `room/module.py:line function` of the innermost frame that is ours, or of the innermost frame.
+
+    Nothing in it could hold data.
+    """
     frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    ours = [each for each in frames if "chartbridge" in each[0].co_filename] or frames
+    ours = [each for each in frames if _is_ours(Path(each[0].co_filename))] or frames
     if not ours:
         return "unknown"
     code, line = ours[-1]
     return f"{'/'.join(Path(code.co_filename).parts[-2:])}:{line} {code.co_name}"
+
+
+def _is_ours(file: Path) -> bool:
+    return "chartbridge" in str(file) and file.name != _ONLY_PASSED_BY
