@@ -333,6 +333,20 @@ def test_what_others_read_is_written_and_not_read_until_it_is_ours(
     assert begun == [1, 2]
 
 
+def test_that_a_wake_went_well_ends_no_spell_of_the_housekeeping() -> None:
+    def fail() -> None:
+        raise OperationalError
+
+    clock = SetClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    engine = Engine(FakeChecker(), FakeDeliverer(), clock, connections=lambda: [1], keep=fail)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(20):
+            engine.keep_house()
+            engine._on_wake(1, Lane.READ)
+            clock.advance(1)
+    assert [each["event"] for each in logs] == ["housekeeping_failed"]
+
+
 def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) -> None:
     begun: list[int] = []
     ids = [1]

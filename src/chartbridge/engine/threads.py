@@ -17,7 +17,7 @@ import structlog
 from django.db import connection
 
 from chartbridge.domain.clock import Clock
-from chartbridge.engine.faults import Spells, place_of
+from chartbridge.engine.faults import Spells
 from chartbridge.engine.outages import Outages
 from chartbridge.engine.slips import Slip, Slips
 from chartbridge.engine.timetable import Job, Timetable, next_on_grid, phase
@@ -27,6 +27,7 @@ from chartbridge.pms.reading import Stream
 from chartbridge.store.room import is_full
 from chartbridge.store.tending import tended
 from chartbridge.store.wake import Lane, listen
+from chartbridge.sync.faults import place_of
 
 log = structlog.get_logger("chartbridge.engine")
 
@@ -328,7 +329,7 @@ class Engine:
             self._refresh_at = now + REFRESH_EVERY
             self._try("look", self._look_at_all)
         elif self._woken:
-            self._try("look", self._look_at_woken)
+            self._try("look_at_woken", self._look_at_woken)
         return min(self._flush_at, self._refresh_at) - self._clock.monotonic()
 
     def _try(self, part: str, do: Callable[[], None]) -> None:
