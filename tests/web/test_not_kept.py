@@ -155,6 +155,15 @@ def test_a_browser_shows_the_sentence_on_the_page_and_beside_the_search(
     expect(page.get_by_role("heading", name="Patients")).to_be_visible()
 
 
+def test_the_page_of_a_proxy_whose_hub_is_away_is_not_put_into_ours(live_hub: LiveHub, page: Page) -> None:
+    live_hub.sign_in(page)
+    away = "<html><body><h1>No server is available</h1></body></html>"
+    page.route("**/patients/search/", lambda route: route.fulfill(status=503, body=away))
+    page.fill("#patient-search-text", "Garcia")
+    expect(page.locator("#toasts")).to_contain_text("That did not work")
+    assert "No server is available" not in page.locator("body").inner_text()
+
+
 def refuse_as_full(**_: object) -> None:
     said = sqlite3.OperationalError("database or disk is full")
     said.sqlite_errorcode = sqlite3.SQLITE_FULL

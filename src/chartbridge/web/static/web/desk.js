@@ -56,9 +56,10 @@ document.addEventListener("submit", (event) => {
 });
 
 // An answer that is no success still tells why: the server sends the sentence as a toast.
+// A 503 may also be of a proxy in between, whose page is none of ours: ours says how it is to be put in.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const status = event.detail.xhr.status;
-  if ([400, 403, 409, 422, 503].includes(status)) {
+  const { status } = event.detail.xhr;
+  if ([400, 403, 409, 422].includes(status) || (status === 503 && event.detail.xhr.getResponseHeader("HX-Reswap"))) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
