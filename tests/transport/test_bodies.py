@@ -14,7 +14,7 @@ KNOWN = {"PatNum": 7, "Description": 'Zoë\'s "statement"', "DocCategory": 3}
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 100, PIECE, PIECE + 1, PIECE // 4 * 3 * 2, 200_001])
-@pytest.mark.parametrize("others", [{}, KNOWN])
+@pytest.mark.parametrize("others", [{}, KNOWN, {"Description": "ü" * PIECE}])
 def test_a_file_in_pieces_is_the_json_that_it_would_have_been(size: int, others: dict[str, object]) -> None:
     content = bytes(at % 251 for at in range(size))
     body = as_json({**others, "rawBase64": Base64(content)})

@@ -57,13 +57,17 @@ def as_json(body: Mapping[str, object]) -> Body:
 def pieces(body: Body) -> Iterator[bytes]:
     """A body in pieces of at most `PIECE` bytes, each made when it is asked for."""
     if isinstance(body, bytes):
-        yield from (body[at : at + PIECE] for at in range(0, len(body), PIECE))
+        yield from _cut(body)
         return
     yield body.before
     content = memoryview(body.file.content)
     for at in range(0, len(content), _OF_A_FILE):
         yield b64encode(content[at : at + _OF_A_FILE])
-    yield body.after
+    yield from _cut(body.after)
+
+
+def _cut(text: bytes) -> Iterator[bytes]:
+    return (text[at : at + PIECE] for at in range(0, len(text), PIECE))
 
 
 def in_one(body: Body) -> bytes:
