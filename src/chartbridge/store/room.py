@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection
 LEAST = 16 * 1024 * 1024
 """Bytes. A document may have 12 MB, and SQLite writes it to its log first."""
 _SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
-"""The second: the index of SQLite's log could not grow. Nothing can be read then, either, where it does not exist yet."""
+"""The second: the index of SQLite's log could not grow. While there is none yet, nothing can be read then, either."""
 _PG_DISK_FULL = "53100"
 _refused = False
 
