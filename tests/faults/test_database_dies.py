@@ -54,9 +54,13 @@ def test_a_database_killed_in_the_middle_of_writes_loses_and_doubles_nothing(
 
 
 def until_all_go_on(lab: Lab, number: int) -> float:
-    """Seconds until at each practice something was delivered, and something read that the desk changed just now."""
+    """Seconds until at each practice something was delivered, and something read that the desk changed just now.
+
+    Something new comes in: where everything older was on its way, its answers are lost and are looked for first.
+    """
     answered = time.monotonic()
     before = {office.practice_id: lab.taken(office) for office in lab.offices}
+    lab.hand_in(2)
     edited = {office.practice_id: edit_by_query(office, number) for office in lab.offices}
 
     def all_go_on() -> bool:
