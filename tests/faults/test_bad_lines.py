@@ -91,7 +91,7 @@ def without_packets(office: Office) -> Iterator[None]:
 
 @contextmanager
 def a_query_held_up(office: Office, server: MariaDb) -> Iterator[None]:
-    """Have the hub wait for the answer to a query meanwhile: its reading of visits."""
+    """Have the hub wait for the answer to a query meanwhile: whether any visit has changed, asked at each check."""
     name = office.database.rpartition("/")[2]
     held_up = (
         "SELECT 1 FROM information_schema.processlist WHERE user=%s AND state LIKE 'Waiting for table%%'"
@@ -102,9 +102,8 @@ def a_query_held_up(office: Office, server: MariaDb) -> Iterator[None]:
         pms.cursor() as tables,
         root.cursor() as lines,
     ):
-        tables.execute("LOCK TABLES appointment WRITE")
-        # Where nothing has moved, visits are looked at once a minute.
-        await_that(lambda: bool(lines.execute(held_up, (f"{name}_reader",))), 180, "a query of the hub")
+        tables.execute("LOCK TABLES histappointment WRITE")
+        await_that(lambda: bool(lines.execute(held_up, (f"{name}_reader",))), 60, "a query of the hub")
         yield
 
 
