@@ -11,6 +11,11 @@ ASK_EVERY = 4.0
 """Seconds between two turns of one lane while the PMS is away: reading and writing together ask every two seconds.
 
 Each lane has its own time, so that neither keeps the other from asking."""
+JUST_NOW = 2.0
+"""Seconds after an answer within which a turn that got none found a line broken, not the PMS away: when it is back, the
+lines from before its restart are found broken one by one."""
+ONE_LINE = 1.0
+"""Seconds after which such a lane asks again."""
 
 
 class Outages:
@@ -18,14 +23,23 @@ class Outages:
 
     def __init__(self) -> None:
         self._not_before: dict[tuple[int, Lane], float] = {}
+        self._answered_at: dict[int, float] = {}
 
-    def heard(self, connection_id: int, answered: bool | None, now: float) -> None:
-        """Note what a turn found: the PMS answered, or was away; None where the turn does not tell."""
-        for lane in Lane:
-            if answered:
-                self._not_before.pop((connection_id, lane), None)
-            elif answered is False:
-                self._not_before.setdefault((connection_id, lane), now + ASK_EVERY)
+    def heard(self, connection_id: int, lane: Lane, answered: bool | None, now: float) -> bool:
+        """Note what a turn found: the PMS answered, or was away; None where the turn does not tell.
+
+        Returns whether it is back: what waits for it in either lane need not wait any longer.
+        """
+        if answered:
+            self._answered_at[connection_id] = now
+            waited = [self._not_before.pop((connection_id, each), None) for each in Lane]
+            return any(each is not None for each in waited)
+        if answered is False and now - self._answered_at.get(connection_id, float("-inf")) < JUST_NOW:
+            self._not_before.setdefault((connection_id, lane), now + ONE_LINE)
+        elif answered is False:
+            for each in Lane:
+                self._not_before.setdefault((connection_id, each), now + ASK_EVERY)
+        return False
 
     def ask(self, connection_id: int, lane: Lane, now: float) -> float | None:
         """Take leave to ask: None where a turn may run now, else the time at which to come again."""

@@ -257,7 +257,10 @@ class Engine:
 
     def _heard(self, job: Job, answered: bool | None) -> None:
         with self._turn:
-            self._outages.heard(job.connection_id, answered, self._clock.monotonic())
+            back = self._outages.heard(job.connection_id, job.lane, answered, self._clock.monotonic())
+        if back:
+            self._woken.add(job.connection_id)
+            self._housekeeping_wanted.set()
 
     def _tell(self, job: Job, error: Exception) -> None:
         """Log what went wrong by type and place: an error's own words may hold a patient's."""
