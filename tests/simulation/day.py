@@ -32,6 +32,7 @@ from chartbridge.store.models import (
     Writeback,
 )
 from chartbridge.sync import desks
+from chartbridge.writeback import deliver, reading_back
 from chartbridge.writeback.enqueue import UnknownAppointment, enqueue_many, enqueue_status_move
 from chartbridge.writeback.mend import dismiss, free_after_setting, retry, retry_alike
 from tests.simulation.hub import Hub, Spinning
@@ -336,7 +337,10 @@ class Day:
 
 @contextmanager
 def chance_of(world: World, faults: list[str]) -> Iterator[None]:
-    """Let all chance in the product come from the seed, and note what the product logs as a fault of its own."""
+    """Let all chance in the product come from the seed, and note what the product logs as a fault of its own.
+
+    Few notes are enough that one batch is sent while the next is claimed and the last one looked for.
+    """
 
     def note(_logger: object, _method: str, told: dict[str, Any]) -> dict[str, Any]:
         if told.get("event") in _OWN_FAULTS and told.get("error") != "Injected":
@@ -356,6 +360,8 @@ def chance_of(world: World, faults: list[str]) -> Iterator[None]:
             mock.patch.object(threads, "REFRESH_EVERY", 60.0),
             mock.patch.object(threads, "FLUSH_EVERY", 20.0),
             mock.patch.object(desks, "REFRESH_EVERY_S", 30.0),
+            mock.patch.object(deliver, "BATCH", 2),
+            mock.patch.object(reading_back, "BESIDE", 2),
         ):
             yield
     finally:
