@@ -361,6 +361,49 @@ def test_a_new_connection_is_begun_once_before_it_is_tended(running: Running) ->
     assert begun == [1, 2]
 
 
+def test_many_connections_begin_one_by_one_and_what_is_to_be_written_waits_for_none() -> None:
+    clock = SetClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    ids, began, did = list(range(1, 21)), clock.monotonic(), []
+
+    def note(what: str, who: int) -> None:
+        did.append((round(clock.monotonic() - began, 2), what, who))
+
+    def write(who: int) -> Delivered:
+        note("write", who)
+        return Delivered()
+
+    def read(who: int, stream: Stream) -> Checked:
+        note("read", who)
+        return Checked()
+
+    class AtOnce:
+        def give(self, rank: float, job: Callable[[], None]) -> None:
+            job()
+
+        def stop(self, until: float) -> bool:
+            return True
+
+    engine = Engine(
+        FakeChecker(does=read, at=clock.now()),
+        FakeDeliverer(does=write, waits={20: clock.now()}),
+        clock,
+        begin=lambda who: note("begin", who),
+        connections=lambda: ids,
+        workers=lambda _name, _most: AtOnce(),
+    )
+    for _ in range(500):
+        engine.keep_house()
+        engine.hand_out()
+        clock.advance(0.01)
+    assert (0, "write", 20) in did
+    begun = {who: at for at, what, who in did if what == "begin"}
+    assert [begun[who] for who in ids] == pytest.approx([0.15 * place for place in range(20)], abs=0.021)
+    first_read = {who: at for at, what, who in reversed(did) if what == "read"}
+    assert all(begun[who] <= first_read[who] <= begun[who] + 0.6 for who in ids)
+    order = [(what, who) for _, what, who in did]
+    assert all(order.index(("begin", who)) < order.index(("read", who)) for who in ids)
+
+
 def test_a_beginning_that_the_pms_refuses_is_tried_again_when_the_connection_is_saved(
     running: Running,
 ) -> None:

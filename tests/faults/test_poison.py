@@ -85,7 +85,7 @@ def _p99(lab: Lab, notes: int, pause: float) -> tuple[float, float]:
     lab.hand_in(0)
     lab.await_quiet(300)
     waits = [float(seconds) for (seconds,) in lab.rows(_WAITED.format(after=after))]
-    return round(waits[int(len(waits) * 0.99) - 1], 2), away
+    return round(waits[int(len(waits) * 0.99) - 1], 3), away
 
 
 @pytest.mark.fault("R24")

@@ -44,6 +44,9 @@ READER_FIRST = 3.0
 done or at it. A wake begins it at once, wherever it is heard."""
 AWAY = "unavailable"
 """The `error_code` of a check that could not reach the PMS."""
+APART = 0.15
+"""Seconds between the beginnings of two connections, so that at a start what is to be written does not wait for all."""
+LONGEST_SPREAD = 10.0
 MANY = 50
 """From so many overdue jobs on (a restart of a large hub) they are spread instead of begun all at once."""
 
@@ -140,6 +143,7 @@ class Engine:
         self._failures: dict[Job, int] = {}
         self._spells = Spells("housekeeping")
         self._begun: set[int] = set()
+        self._begins_at: dict[int, float] = {}
         self._woken: set[int] = set()
         self._housekeeping_wanted = threading.Event()
         self._slips = Slips()
@@ -391,9 +395,12 @@ class Engine:
             self._enter(reads, writes, now)
 
     def _begin_new(self, known: set[int], now: float) -> None:
+        new = sorted(known - self._begun)
+        apart = min(APART, LONGEST_SPREAD / max(1, len(new)))
+        self._begins_at |= {pk: now + place * apart for place, pk in enumerate(new)}
         if self._begin:
-            for connection_id in sorted(known - self._begun):
-                self._want(Job(connection_id=connection_id, lane=Lane.READ), now)
+            for pk in new:
+                self._want(Job(connection_id=pk, lane=Lane.READ), now)
         self._begun |= known
 
     def _due(self, mine: Sequence[int], ids: Sequence[int]) -> tuple[dict[Job, float], dict[Job, float]]:
@@ -418,7 +425,7 @@ class Engine:
 
     def _enter(self, reads: dict[Job, float], writes: dict[Job, float], now: float) -> None:
         overdue = sum(1 for seconds in reads.values() if seconds <= 0)
-        spread = min(10.0, overdue * 0.005) if overdue > MANY else 0.0
+        spread = min(LONGEST_SPREAD, overdue * 0.005) if overdue > MANY else 0.0
         for job, seconds in reads.items():
             self._want(job, now + (seconds if seconds > 0 else spread * phase(job)))
         for job, seconds in writes.items():
@@ -426,8 +433,11 @@ class Engine:
         self._turn.notify()
 
     def _want(self, job: Job, at: float) -> None:
-        """Have the job run at that time at the latest; where it runs just now, once more after it if overdue."""
+        """Have the job run at that time at the latest, no reading before the connection has begun; where it runs just
+        now, once more after it if overdue."""
         lane = (job.connection_id, job.lane)
+        if job.lane is Lane.READ:
+            at = max(at, self._begins_at.get(job.connection_id, at))
         if self._busy.get(lane) == job:
             if at <= self._clock.monotonic():
                 self._again.add(job)
