@@ -74,7 +74,7 @@ format: .venv/dev  ## put code into its form
 bench: .venv/dev test-parts  ## measure the numbers of docs/benchmarks.md
 	$(PY) -m bench $(ARGS)
 
-faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full size against real servers, over an hour; T=path for a part
+faults: .venv/dev test-parts  ## play every fault of docs/reliability.md at full size against real servers, about two hours; T=path for a part
 	@CHARTBRIDGE_FAULTS=full $(PY) -m tests.faults.stages --jobs $(JOBS) --alone $(ALONE) --only $(T) -- $(ARGS)
 
 soak: .venv/dev test-parts  ## mixed faults on the running product; ARGS="--minutes 10 --seed 1"

@@ -11,7 +11,7 @@ from tests.faults.conftest import Told
 from tests.faults.sizes import FULL, size
 from tests.faults.soak import Soak, Wishes, blows
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.timeout(7200)]
 
 
 def test_the_same_seed_gives_the_same_sequence_of_faults() -> None:
@@ -47,9 +47,9 @@ def test_many_practices_through_mixed_faults_keep_memory_flat_and_statuses_in_ti
     tmp_path: Path, told: Told
 ) -> None:
     """The hub ends here only by the poisonous notes: processes of some age show whether memory grows."""
-    practices, seed = size(6, 20), 32
+    practices, seed = size(6, 100), 32
     wishes = Wishes(
-        minutes=size(20, 600) / 60,
+        minutes=size(20, 1800) / 60,
         seed=seed,
         practices=practices,
         patients=60,
