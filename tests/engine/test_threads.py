@@ -267,7 +267,7 @@ def test_what_failed_while_the_disk_is_full_never_rests_for_long(
 ) -> None:
     monkeypatch.setattr("chartbridge.engine.threads.FAILED_REST", 0.05)
     monkeypatch.setattr("chartbridge.engine.threads.FULL_REST", 0.1)
-    monkeypatch.setattr("chartbridge.store.room.free", lambda: 0)
+    monkeypatch.setattr("chartbridge.engine.threads.is_full", lambda: True)
 
     def read(who: int, stream: Stream) -> Checked:
         raise OperationalError
