@@ -187,6 +187,26 @@ def test_not_even_one_visit_from_today_on_is_suddenly_gone(office: Office, day: 
     assert Connection.objects.get(pk=office.pk).hold_code == "brake"
 
 
+def test_a_schedule_that_was_emptied_before_the_next_visit_was_booked_pulls_the_brake(office: Office) -> None:
+    office.pms.page_size = 50
+    office.pms.put(APPOINTMENTS, *(appointment(str(n), day=24 + n % 4) for n in range(40)))
+    office.settle(APPOINTMENTS)
+    office.clock.advance(61)
+    office.settle(APPOINTMENTS)
+    office.pms.vanish(APPOINTMENTS, *(str(n) for n in range(40)))
+    office.pms.put(APPOINTMENTS, appointment("new", day=23))  # it stands on none of the others' days
+    run_full_sync(office, APPOINTMENTS)
+    connection = Connection.objects.get(pk=office.pk)
+    assert connection.hold_code == "brake"
+    assert "40 of 41 appointments are suddenly missing" in connection.hold
+    assert len(office.appointments()) == 41
+    assert resume_after_brake(office.pk, "ann@example.com")
+    office.settle(APPOINTMENTS)
+    for _ in range(2):
+        run_full_sync(office, APPOINTMENTS)
+        assert Connection.objects.get(pk=office.pk).hold_code == ""
+
+
 def test_a_schedule_that_is_over_may_be_empty(office: Office) -> None:
     assert full_sync_of_an_emptied_schedule(office, appointment("1", day=22), appointment("2", day=3)) == ""
 

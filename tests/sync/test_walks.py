@@ -315,7 +315,7 @@ def test_chance_finds_no_way_to_lose_or_invent_anything(db: None, monkeypatch: p
 
 def _no_brake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brake, "too_many", lambda _going, _living: False)
-    monkeypatch.setattr(sweeping, "_suddenly_empty", lambda _turn, _going: False)
+    monkeypatch.setattr(sweeping, "_suddenly_missing", lambda _turn, _going, _living: 0)
 
 
 def _loses_a_row_of_each_page(monkeypatch: pytest.MonkeyPatch) -> None:

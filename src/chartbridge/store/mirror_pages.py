@@ -85,23 +85,37 @@ def live_rows(connection_id: int, stream: Stream) -> int:
     return int(_all(sql, [connection_id])[0][0])
 
 
-def expected_visits(connection_id: int, today: date) -> tuple[int, int]:
-    """How many visits a full read has to come upon: all that are shown, and those booked for `today` and later."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """How many visits a full read has to come upon: all that are shown, those booked for today and later, and how
+    many of the latter it has not seen, wherever they stand."""
+
+    shown: int
+    ahead: int
+    unseen_ahead: int
+
+
+def expected_visits(connection_id: int, today: date, generation: int) -> Expected:
+    """What the full pass `generation` has to come upon, and what of it it has not seen."""
+    ahead = "starts_local >= %s AND state IN (%s, %s, %s)"
     sql = (
-        "SELECT count(*), count(CASE WHEN starts_local >= %s AND state IN (%s, %s, %s) THEN 1 END)"
+        f"SELECT count(*), count(CASE WHEN {ahead} THEN 1 END),"
+        f" count(CASE WHEN {ahead} AND generation < %s THEN 1 END)"
         f" FROM {APPOINTMENTS.name} WHERE connection_id = %s AND gone_at IS NULL AND generation > {_EXCUSED}"
     )
-    midnight = local_text(datetime.combine(today, time()))
-    found = _all(sql, [midnight, *(state.value for state in _SWEPT_STATES), connection_id])[0]
-    return int(found[0]), int(found[1])
+    booked = [local_text(datetime.combine(today, time())), *(state.value for state in _SWEPT_STATES)]
+    shown, all_ahead, unseen_ahead = _all(sql, [*booked, *booked, generation, connection_id])[0]
+    return Expected(shown=int(shown), ahead=int(all_ahead), unseen_ahead=int(unseen_ahead))
 
 
-def excuse_visits(connection_id: int) -> None:
-    """A person says that the PMS rightly has no visit: until one is read again, none of these is expected."""
+def excuse_visits(connection_id: int, generation: int, *, since: date = date.min) -> None:
+    """A person says that the PMS rightly lacks what the full pass `generation` has not seen `since` that day: until
+    it is read again, none of it is expected."""
     sql = (
         f"UPDATE {APPOINTMENTS.name} SET generation = {_EXCUSED} WHERE connection_id = %s AND gone_at IS NULL"
+        " AND generation < %s AND starts_local >= %s"
     )
-    _many(sql, [(connection_id,)])
+    _many(sql, [(connection_id, generation, local_text(datetime.combine(since, time())))])
 
 
 def living_of(connection_id: int, stream: Stream, keys: Sequence[str]) -> list[str]:

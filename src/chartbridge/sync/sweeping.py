@@ -5,6 +5,7 @@ Must not be in it: reading.
 
 from __future__ import annotations
 
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from chartbridge.pms.manifest import Deletions
@@ -32,11 +33,12 @@ def sweep(turn: Turn) -> None:
         if not state.sweep_agreed:
             if brake.too_many(len(going), living):
                 raise brake.mass_removal(WORDS[tended.stream], len(going), living)
-            if not state.pass_records and _suddenly_empty(turn, len(going)):
-                raise brake.mass_removal(WORDS[tended.stream], living, living)
-        elif not state.pass_records and tended.stream is Stream.APPOINTMENTS:
+            if missing := _suddenly_missing(turn, len(going), living):
+                raise brake.mass_removal(WORDS[tended.stream], missing, living)
+        elif tended.stream is Stream.APPOINTMENTS:
             with writing():
-                mirror_pages.excuse_visits(pk)
+                since = _today(turn) if state.pass_records else date.min
+                mirror_pages.excuse_visits(pk, state.pass_generation, since=since)
     for start in range(0, len(going), _AT_ONCE):
         with writing():
             piece = going[start : start + _AT_ONCE]
@@ -49,21 +51,26 @@ def sweep(turn: Turn) -> None:
     turn.save({"pass_state": NO_PASS, "pass_started_at": None, "pass_cursor": "", "sweep_agreed": False})
 
 
-def _suddenly_empty(turn: Turn, going: int) -> bool:
-    """Whether it is not plausible that a pass saw nothing.
+def _suddenly_missing(turn: Turn, going: int, living: int) -> int:
+    """How many records a pass did not come upon where that is not plausible, else 0.
 
     No practice has lost all its patients, or all its visits from today on, however few: a deletion that the PMS
-    tells of was told by an ordinary check before this.
+    tells of was told by an ordinary check before this. Nor has it lost most of those visits since a few were booked
+    anew, though these few prove nothing of the days on which the others stand.
     """
+    state = turn.tended.state
     if turn.tended.stream is Stream.PATIENTS:
-        return going > 0
+        return living if going and not state.pass_records else 0
     if turn.tended.stream is not Stream.APPOINTMENTS:
-        return False
-    zone = ZoneInfo(turn.desk.connection.practice.time_zone)
-    shown, ahead = mirror_pages.expected_visits(
-        turn.desk.connection.pk, turn.clock.now().astimezone(zone).date()
-    )
-    return ahead > 0 or brake.too_many(shown, 0)
+        return 0
+    visits = mirror_pages.expected_visits(turn.desk.connection.pk, _today(turn), state.pass_generation)
+    if not state.pass_records and (visits.ahead or brake.too_many(visits.shown, 0)):
+        return living
+    return visits.unseen_ahead if brake.too_many(visits.unseen_ahead, visits.ahead) else 0
+
+
+def _today(turn: Turn) -> date:
+    return turn.clock.now().astimezone(ZoneInfo(turn.desk.connection.practice.time_zone)).date()
 
 
 def refuse_mass_removal(turn: Turn, page: Page) -> None:
