@@ -152,7 +152,7 @@ def make_hub(clock: Clock | None = None) -> Hub:
         live(),
         clock,
         one_hub=one_hub,
-        newest_gone=vanished.newest_gone,
+        newest_gone=lambda link, connector: vanished.newest_gone(link, connector, clock.now()),
         at_restore=lambda link, connector: vanished.look(link, connector, clock),
     )
     engine = Engine(

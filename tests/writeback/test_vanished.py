@@ -23,7 +23,7 @@ def look(office: Office) -> int:
 
 
 def newest_gone(office: Office) -> int:
-    return vanished.newest_gone(office.connection, office.live.of(office.connection))
+    return vanished.newest_gone(office.connection, office.live.of(office.connection), office.clock.now())
 
 
 def test_only_what_vanished_is_listed_and_only_a_person_writes_it_again(office: Office) -> None:
@@ -65,6 +65,7 @@ def test_looking_stops_at_a_whole_piece_that_is_there(
 ) -> None:
     monkeypatch.setattr(vanished, "PIECE", 4)
     delivered(office, 20)
+    office.clock.advance(vanished.LATELY.total_seconds() + 1)
     office.pms.records = office.pms.records[:14]
     before = office.pms.looks
     assert look(office) == 6
@@ -82,6 +83,19 @@ def test_a_few_deleted_notes_are_no_restored_backup(office: Office) -> None:
     assert newest_gone(office) == 0
     office.pms.records.clear()
     assert newest_gone(office) == vanished.WITNESSES
+
+
+def test_what_was_written_since_a_restore_does_not_hide_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vanished, "PIECE", 4)
+    delivered(office, 9)
+    office.clock.advance(vanished.LATELY.total_seconds() + 1)
+    del office.pms.records[-6:]
+    delivered(office, 8)  # while nobody had looked yet: they are there, and are the newest
+    assert newest_gone(office) == vanished.WITNESSES
+    assert look(office) == 6
+    assert newest_gone(office) == 0
 
 
 def test_nothing_goes_to_another_person_who_got_the_number(office: Office) -> None:

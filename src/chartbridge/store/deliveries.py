@@ -139,7 +139,9 @@ def owed_due(connection_id: int, now: datetime, limit: int) -> list[Row]:
     return _rows(rows.order_by("id")[:limit])
 
 
-def shown(connection_id: int, *, limit: int, before: int | None = None) -> list[Row]:
+def shown(
+    connection_id: int, *, limit: int, before: int | None = None, taken_before: datetime | None = None
+) -> list[Row]:
     """Return notes and documents that were read back from the chart, newest first."""
     rows = Writeback.objects.filter(
         connection_id=connection_id, delivery=Delivery.TAKEN, seen=Seen.SEEN
@@ -147,6 +149,8 @@ def shown(connection_id: int, *, limit: int, before: int | None = None) -> list[
     rows = rows.filter(command__in=(CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT))
     if before is not None:
         rows = rows.filter(pk__lt=before)
+    if taken_before is not None:
+        rows = rows.filter(taken_at__lt=taken_before)
     return _rows(rows.order_by("-id")[:limit])
 
 

@@ -39,9 +39,9 @@ def went_back() -> Braked:
 
 
 def lost_what_was_written(count: int) -> Braked:
-    """The brake for writes that were in the chart and of which none of the newest is there any more."""
+    """The brake for writes that were in the chart and of which none of so many in a row is there any more."""
     return Braked(
-        f"The last {count} entries that Chartbridge wrote and saw in the chart are no longer there, as it is when a "
+        f"{count} entries in a row that Chartbridge wrote and saw in the chart are no longer there, as it is when a "
         f"backup was restored. Reading and writing have stopped so that nothing gets lost. {_PRESS}",
         restored=True,
     )
