@@ -232,12 +232,11 @@ def _go_on() -> None:
 
 def _answer(response: WholeAnswer) -> tuple[Answer, bool]:
     """The answer, and whether it surely was all that is on its line, so that this can carry another request."""
-    headers = {name.lower(): value for name, value in response.getheaders()}
     content = _body(response)
     ends_surely = response.ends_surely(len(content))
-    if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
+    if response.told.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
         content = _unpacked(content)
-    return Answer(status=response.status, content=content, headers=headers), ends_surely
+    return Answer(status=response.status, content=content, headers=response.told), ends_surely
 
 
 def _body(response: WholeAnswer) -> bytes:
