@@ -1,17 +1,19 @@
-"""The head that is read without the library means what the library would have read, whatever stands in it."""
+"""Heads that are written and read without the library: as it would have done, whatever stands in them."""
 
 from __future__ import annotations
 
 import io
 import socket
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chartbridge.transport.answers import Limits, WholeAnswer
+from chartbridge.transport.heads import fields, head, host_field
 
 USUAL = b"HTTP/1.1 201 Created\r\nDate: Fri, 27 Nov 2026 15:17:31 GMT\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -116,3 +118,54 @@ def test_a_usual_head_may_come_in_pieces_and_counts_only_as_a_whole(cut: int) ->
 def test_the_library_is_spared_a_usual_head() -> None:
     assert _begun(WholeAnswer, USUAL, "POST").headers is None
     assert _begun(_ByTheLibrary, USUAL, "POST").headers is not None
+
+
+class _Writes(HTTPConnection):
+    """What the library would send."""
+
+    sent = b""
+
+    def send(self, data: Any) -> None:
+        self.sent += data
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        "http://127.0.0.1:30223/api/v1/",
+        "http://127.0.0.1/api/v1/",
+        "http://server:80/",
+        "https://api.example.com:443/",
+        "https://api.example.com:8443/",
+        "http://[::1]:30223/",
+        "http://praxis-münchen.example:8080/",
+    ],
+)
+def test_a_request_is_written_as_the_library_writes_it(there: str, method: str) -> None:
+    parts, body = urlsplit(there), None if method == "GET" else b'{"Note": 1}'
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    library = _Writes(parts.hostname or "", parts.port or usual)
+    library.default_port = usual
+    told = {"Accept-Encoding": "gzip", "Authorization": "ODFHIR a/b", "X-Name": "M\u00fcller"}
+    length = {"Content-Length": str(len(body))} if body else {}
+    library.request(method, "/api/v1/commlogs?Limit=1", body, told | length)
+    written = head(method, "/api/v1/commlogs?Limit=1", fields({"Host": host_field(parts)} | told), body)
+    assert written + (body or b"") == library.sent
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("A", "1\r\nB: 2"),
+        ("A", "1\n"),
+        ("A", "1\r"),
+        ("A\r\nB", "1"),
+        ("", "1"),
+        ("A", "\u20ac"),
+        ("A", "\0"),
+    ],
+)
+def test_what_would_be_another_line_of_a_head_is_not_written(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r"^$"):
+        fields({name: value})

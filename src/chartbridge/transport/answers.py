@@ -111,18 +111,21 @@ class WholeAnswer(HTTPResponse):
             raise HTTPException
         told = "transfer-encoding" in self.told
         framed = self.chunked and not lengths if told else lengths == [str(size)]
-        return framed and self.isclosed() and not self._lines.more
+        return framed and self.isclosed() and not self.will_close and not self._lines.more
 
     def _said_that_it_closes(self) -> bool:
         return self.version == 10 or "close" in self.headers.get("connection", "").lower()
 
 
-def answer_of(line: HTTPConnection, limits: Limits) -> WholeAnswer:
-    """Read the head of the answer to what was sent on a line."""
-    answer_within(line, limits)
-    got = line.getresponse()
-    assert isinstance(got, WholeAnswer)
-    return got
+def answer_of(line: HTTPConnection, method: str, limits: Limits) -> WholeAnswer:
+    """Read the head of the answer to what was sent on a line. It holds the line until it is closed."""
+    answer = WholeAnswer(line.sock, method=method, limits=limits)
+    try:
+        answer.begin()
+    except BaseException:
+        answer.close()
+        raise
+    return answer
 
 
 def answer_within(line: HTTPConnection, limits: Limits) -> None:

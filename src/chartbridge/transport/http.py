@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,7 +24,8 @@ from chartbridge.pms.errors import Misconfigured, PmsError, Unavailable, Uncerta
 from chartbridge.transport.addresses import web_address
 from chartbridge.transport.answers import Limits, WholeAnswer, answer_of
 from chartbridge.transport.bodies import PIECE, Body, as_json, in_one, pieces
-from chartbridge.transport.lines import Line, Lines, NoLine, cut
+from chartbridge.transport.heads import fields, head, host_field
+from chartbridge.transport.lines import Lines, NoLine, cut
 from chartbridge.transport.throttle import Throttle, unthrottled
 
 MAX_ANSWER = 64 * 1024 * 1024
@@ -95,7 +97,7 @@ class Http:
                 setting=setting,
             )
         self._host, self._base = there.hostname or "", there.path.rstrip("/") + "/"
-        self._headers = {"Accept-Encoding": "gzip", "User-Agent": "Chartbridge"}
+        self._headers = {"Host": host_field(there), "Accept-Encoding": "gzip", "User-Agent": "Chartbridge"}
         self._headers |= headers or {}
         self._lines = Lines(there, connect_s=connect_s, answer_s=answer_s, most=max_lines, verify=verify)
 
@@ -153,8 +155,9 @@ class Http:
             if writes:
                 fence.last_moment()
             limits = Limits(silence_s=self._silence_s, whole_s=self._whole_s)
-            _ask(line, method, address, body, {**self._headers, **(headers or {})}, limits)
-            answer, whole = _answer(answer_of(line, limits))
+            _ask(line, head(method, address, self._fields(headers), body), body, limits)
+            with answer_of(line, method, limits) as response:
+                answer, whole = _answer(response)
         except _TooLarge:
             raise self._too_large(writes=writes) from None
         except TimeoutError:
@@ -166,6 +169,13 @@ class Http:
         finally:
             self._lines.give_back(line, keep=whole)
         return answer
+
+    def _fields(self, more: Mapping[str, str] | None) -> bytes:
+        return fields({**self._headers, **more}) if more else self._same_fields
+
+    @cached_property
+    def _same_fields(self) -> bytes:
+        return fields(self._headers)
 
     def _no_line(self, error: NoLine) -> Unavailable:
         if error.reached:
@@ -191,26 +201,18 @@ class _TooLarge(Exception):
     """An answer is larger than `MAX_ANSWER`, packed or not."""
 
 
-def _ask(
-    line: Line,
-    method: str,
-    address: str,
-    body: Body | None,
-    headers: dict[str, str],
-    limits: Limits,
-) -> None:
+def _ask(line: HTTPConnection, head: bytes, body: Body | None, limits: Limits) -> None:
+    """A small body goes out in one piece with its head, and so is taken in at once."""
     limits.hold(line.sock)
-    if body is None:
-        line.request(method, address, headers=headers)
+    if body is None or len(body) <= PIECE:
+        line.send(head + in_one(body or b""))
         return
-    headers["Content-Length"] = str(len(body))
-    if len(body) <= PIECE:
-        line.request_whole(method, address, in_one(body), headers)
-        return
-    line.request(method, address, _pieces(body, line, limits), headers)
+    line.send(head)
+    for piece in _pieces(body, line, limits):
+        line.send(piece)
 
 
-def _pieces(body: Body, line: Line, limits: Limits) -> Iterator[bytes]:
+def _pieces(body: Body, line: HTTPConnection, limits: Limits) -> Iterator[bytes]:
     """The body, a piece at a time. One that takes long goes on only as long as it still may.
 
     Whoever takes over reckons with one silence between the last question and the last byte, not with more.

@@ -15,11 +15,9 @@ import threading
 import time
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -41,28 +39,6 @@ class NoLine(Exception):
         self.reached = reached
 
 
-class Line(HTTPConnection):
-    """A line. What is asked by `request_whole` goes out in one piece, head and body, and so is taken in at once."""
-
-    _pieces: list[bytes] | None = None
-
-    def request_whole(self, method: str, address: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """As `request`, for a body that is small."""
-        self._pieces = []
-        try:
-            self.request(method, address, body, headers)
-            whole = b"".join(self._pieces)
-        finally:
-            self._pieces = None
-        self.send(whole)
-
-    def send(self, data: Any) -> None:
-        if self._pieces is None:
-            super().send(data)
-        else:
-            self._pieces.append(data)
-
-
 class Lines:
     """At most `most` lines at once. May be used from several threads."""
 
@@ -74,10 +50,10 @@ class Lines:
         self._there, self._secure = there, there.scheme == "https"
         self._connect_s, self._answer_s, self._verify = connect_s, answer_s, verify
         self._most, self._out = most, 0
-        self._idle: deque[tuple[float, Line]] = deque()
+        self._idle: deque[tuple[float, HTTPConnection]] = deque()
         self._turn = threading.Condition(threading.Lock())
 
-    def borrow(self) -> Line:
+    def borrow(self) -> HTTPConnection:
         """Return a line that stands; give it back with `give_back`. Raises `NoLine`."""
         with self._turn:
             if self._out >= self._most and not self._turn.wait_for(self._any_free, timeout=self._answer_s):
@@ -90,7 +66,7 @@ class Lines:
             self._one_less_out()
             raise
 
-    def give_back(self, line: Line, *, keep: bool) -> None:
+    def give_back(self, line: HTTPConnection, *, keep: bool) -> None:
         """Take it back. One that the answer has ended, or that isn't to be kept, is closed."""
         now = time.monotonic()
         with self._turn:
@@ -117,7 +93,7 @@ class Lines:
             self._out -= 1
             self._turn.notify()
 
-    def _kept(self) -> Line | None:
+    def _kept(self) -> HTTPConnection | None:
         while self._idle:
             since, line = self._idle.pop()
             if time.monotonic() - since < IDLE_LINE_S and not _has_ended(line):
@@ -125,7 +101,7 @@ class Lines:
             line.close()
         return None
 
-    def _opened(self) -> Line:
+    def _opened(self) -> HTTPConnection:
         limits = Limits(silence_s=self._connect_s, whole_s=OPENING * self._connect_s)
         line = self._line()
         line.auto_open = 0  # never anew by itself: the request may have gone out on the line before
@@ -141,18 +117,17 @@ class Lines:
         line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return line
 
-    def _line(self) -> Line:
+    def _line(self) -> HTTPConnection:
         host = self._there.hostname or ""
         if not self._secure:
-            return Line(host, self._there.port or 80, timeout=self._connect_s)
+            return HTTPConnection(host, self._there.port or 80, timeout=self._connect_s)
         port = self._there.port or 443
         proxy = _proxy(host, port)
         if proxy is None:
-            line = Line(host, port, timeout=self._connect_s)
+            line = HTTPConnection(host, port, timeout=self._connect_s)
         else:
-            line = Line(proxy.hostname or "", proxy.port or 80, timeout=self._connect_s)
+            line = HTTPConnection(proxy.hostname or "", proxy.port or 80, timeout=self._connect_s)
             line.set_tunnel(host, port, _sign_in(proxy))
-        line.default_port = HTTPSConnection.default_port  # or it is named to the server
         return line
 
     @cached_property
@@ -160,7 +135,7 @@ class Lines:
         return httpx2.create_ssl_context(verify=self._verify, trust_env=True)
 
 
-def _has_ended(line: Line) -> bool:
+def _has_ended(line: HTTPConnection) -> bool:
     """Whether the other side has said something since the last answer: that it closes the line."""
     if isinstance(line.sock, ssl.SSLSocket) and line.sock.pending():
         return True
@@ -171,7 +146,7 @@ def _has_ended(line: Line) -> bool:
     return bool(look.poll(0))
 
 
-def cut(line: Line) -> None:
+def cut(line: HTTPConnection) -> None:
     """Close a line that was given up: what the kernel still holds of its request does not go out any more."""
     if line.sock is not None:
         with suppress(OSError):
