@@ -242,6 +242,27 @@ def test_two_processes_that_look_at_the_same_day_count_each_once(
     assert (run.looked, run.in_chart, run.total) == (5, 5, 5)
 
 
+def test_a_look_that_another_process_has_finished_ends_though_more_is_written_that_day(
+    office: Office,
+) -> None:
+    written(office, 3)
+    run = reconcile.begin(office.practice.pk, NOON.date(), "mary@example.com", clock=office.clock)
+    quick = reconcile.Reconciler(office.live, office.clock)
+
+    def meanwhile() -> None:
+        office.pms.looking = lambda: None
+        while quick():
+            pass
+        written(office, 1)
+
+    office.pms.looking = meanwhile
+    assert reconcile.go_on(run, office.live, office.clock)
+    run.refresh_from_db()
+    assert run.finished_at is not None
+    assert not reconcile.go_on(run, office.live, office.clock)
+    assert (run.looked, run.in_chart) == (3, 3)
+
+
 def test_a_pms_that_can_only_be_looked_at_says_that_not_all_charts_were_searched(office: Office) -> None:
     first, *_ = written(office)
     office.pms.records.pop(0)

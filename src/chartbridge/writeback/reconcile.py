@@ -62,6 +62,8 @@ def begin(practice_id: int, day: date, who: str, *, clock: Clock) -> Reconciliat
 
 def go_on(run: Reconciliation, live: LiveConnectors, clock: Clock) -> bool:
     """Do one piece. Returns whether there is more. Raises `CannotReconcile` where the PMS can't be asked."""
+    if run.finished_at is not None:  # by another process; what was written since is for a look of its own
+        return False
     looked = reconciliations.piece(run, AT_ONCE)
     if not looked:
         reconciliations.finish(run, clock.now())
