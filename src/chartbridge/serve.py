@@ -67,8 +67,8 @@ def _collect_less() -> None:
 
 
 def _give_large_blocks_back() -> None:
-    """A document's bytes go back to the system once it is sent. Left to itself, glibc keeps ever larger ones for each
-    thread: twelve documents of up to 11.5 MB took 302 MB that way, and 156 MB this way."""
+    """What SQLite takes for a document's row goes back to the system at once. Left to itself, glibc keeps ever larger
+    blocks for each thread."""
     with suppress(AttributeError, OSError):  # not glibc
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 

@@ -7,6 +7,7 @@ import json
 import statistics
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +28,9 @@ class Line:
         self._line = http.client.HTTPConnection(urlsplit(hub.url).netloc, timeout=60)
         self._headers = program.sign_in
 
-    def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, body: bytes | Iterable[bytes] = b"", **headers: str
+    ) -> tuple[int, Any]:
         self._line.request(method, f"/api/v1{path}", body, self._headers | headers)
         answer = self._line.getresponse()
         content = answer.read()
@@ -57,7 +60,7 @@ def test_activities_handed_in_over_eight_lines_at_once_are_all_kept(
     assert kept == Activity.objects.count() == Writeback.objects.count()
 
 
-def test_a_pdf_goes_up_and_never_lies_in_a_temporary_file(
+def test_a_pdf_goes_up_and_never_lies_in_a_file_with_a_name(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
@@ -77,6 +80,14 @@ def test_a_pdf_goes_up_and_never_lies_in_a_temporary_file(
     assert status == 201, told
     assert bytes(ActivityFile.objects.get().content) == content
     assert not made
+
+
+def test_more_than_a_request_may_have_is_refused_in_words_also_where_its_size_is_not_told(line: Line) -> None:
+    """In pieces, without a Content-Length."""
+    large = (b" " * (1 << 20) for _ in range(25))
+    status, told = line.call("POST", "/activities/batch", large, **{"Content-Type": "application/json"})
+    assert (status, told["error"]["code"]) == (413, "too_large")
+    assert "20 MB" in told["error"]["message"]
 
 
 def test_a_waiting_call_hears_of_a_change_at_once_and_holds_up_nobody(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.content import Content
 from chartbridge.pms.reading import Stream
 from chartbridge.pms.registry import registry
 from chartbridge.store import streams
@@ -60,7 +61,7 @@ class OdbcHub:
 
     def hand_in_paper(self, content: bytes = PDF) -> Writeback:
         """A document; returns its writeback."""
-        file = KeptFile(name="statement.pdf", media_type="application/pdf", content=content)
+        file = KeptFile(name="statement.pdf", media_type="application/pdf", content=Content.of(content))
         return self._keep(ActivityKind.ACCOUNT_STATEMENT, self.rig.patient, file)
 
     def _keep(self, kind: ActivityKind, patient: str, file: KeptFile | None) -> Writeback:

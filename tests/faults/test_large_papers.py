@@ -48,7 +48,7 @@ def test_huge_documents_are_written_whole_or_refused_at_the_door(lab: Lab, told:
         others_longest_s=round(waited, 2),
         usual_longest_s=round(usual, 2),
     )
-    assert growth <= 150
+    assert growth <= 60  # SQLite holds the row twice while it is inserted, one at a time
     # A write takes tens of milliseconds here: below half a second the ratio would measure the machine.
     assert waited <= (2 * max(usual, 0.25) if FULL else 2 * usual + 5.0)
 

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection as database
 
 from chartbridge.domain.clock import SetClock
+from chartbridge.domain.content import Content
 from chartbridge.intake.accept import Accepted, Intake, Item
 from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
 from chartbridge.store.ledger import verify
@@ -47,7 +48,9 @@ def test_a_patient_number_that_nobody_has_read_is_kept_all_the_same(
 
 
 def test_a_file_is_kept_beside_its_activity(intake: Intake, practice: Practice) -> None:
-    new = NewActivity(kind="account_statement", patient_key="7", file_content=PDF, file_name="nov.pdf")
+    new = NewActivity(
+        kind="account_statement", patient_key="7", file_content=Content.of(PDF), file_name="nov.pdf"
+    )
     intake.accept(practice.pk, new, **WHO)
     kept = ActivityFile.objects.get()
     assert (bytes(kept.content), kept.name, kept.media_type) == (PDF, "nov.pdf", "application/pdf")
@@ -56,7 +59,9 @@ def test_a_file_is_kept_beside_its_activity(intake: Intake, practice: Practice) 
 @pytest.mark.parametrize("many", [False, True])
 def test_of_a_kept_file_nothing_stays_in_memory(intake: Intake, practice: Practice, many: bool) -> None:
     """Not until Python looks for rows that hold each other, either: month's end brings hundreds of documents."""
-    new = NewActivity(kind="account_statement", patient_key="7", file_content=PDF + bytes(200_000) + b"%%EOF")
+    new = NewActivity(
+        kind="account_statement", patient_key="7", file_content=Content.of(PDF + bytes(200_000) + b"%%EOF")
+    )
     gc.collect()
     gc.disable()
     try:
@@ -98,7 +103,7 @@ def test_the_same_key_with_the_same_body_gives_the_first_result_again(
         replace(TEXT, body="See you at 4."),
         replace(TEXT, patient_key="1043"),
         replace(TEXT, written_by_ai=True),
-        NewActivity(kind="account_statement", patient_key="1042", file_content=PDF),
+        NewActivity(kind="account_statement", patient_key="1042", file_content=Content.of(PDF)),
     ],
 )
 def test_the_same_key_with_another_body_is_said_and_keeps_nothing(

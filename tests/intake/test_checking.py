@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.content import PIECE, Content
+from chartbridge.intake import pdf
 from chartbridge.intake.checking import Checked, check
 from chartbridge.intake.new import BadActivity, NewActivity
 from tests.intake.conftest import NOW
@@ -64,24 +66,35 @@ def checked(**told: object) -> Checked:
             "verified_on",
             "between the year 2000 and today",
         ),
-        ({"file_content": PDF}, "file", "Leave it out"),
+        ({"file_content": Content.of(PDF)}, "file", "Leave it out"),
         ({"kind": "account_statement"}, "file", "empty"),
-        ({"kind": "account_statement", "file_content": b"PK\x03\x04 a word document"}, "file", "isn't a PDF"),
-        ({"kind": "account_statement", "file_content": PDF[:-20]}, "file", "end of this PDF is missing"),
         (
-            {"kind": "account_statement", "file_content": PDF + b" " * (12 * 1024 * 1024)},
+            {"kind": "account_statement", "file_content": Content.of(b"PK\x03\x04 a word document")},
+            "file",
+            "isn't a PDF",
+        ),
+        (
+            {"kind": "account_statement", "file_content": Content.of(PDF[:-20])},
+            "file",
+            "end of this PDF is missing",
+        ),
+        (
+            {"kind": "account_statement", "file_content": Content.of(PDF + b" " * (12 * 1024 * 1024))},
             "file",
             "larger than 12 MB",
         ),
         (
-            {"kind": "account_statement", "file_content": PDF.replace(b"/Root", b"/Encrypt 9 0 R /Root")},
+            {
+                "kind": "account_statement",
+                "file_content": Content.of(PDF.replace(b"/Root", b"/Encrypt 9 0 R /Root")),
+            },
             "file",
             "password",
         ),
         (
             {
                 "kind": "account_statement",
-                "file_content": PDF.replace(b"/Pages ", b"/JavaScript 9 0 R /Pages ", 1),
+                "file_content": Content.of(PDF.replace(b"/Pages ", b"/JavaScript 9 0 R /Pages ", 1)),
             },
             "file",
             "contains a program",
@@ -137,7 +150,31 @@ def test_transcripts_and_summaries_are_marked_as_written_by_ai() -> None:
 
 @pytest.mark.parametrize("kind", list(ActivityKind))
 def test_every_kind_can_be_handed_in(kind: ActivityKind) -> None:
-    file = {"file_content": PDF, "file_name": "..\\a/b\x00 statement.PDF"} if kind.is_document else {}
+    file = (
+        {"file_content": Content.of(PDF), "file_name": "..\\a/b\x00 statement.PDF"}
+        if kind.is_document
+        else {}
+    )
     done = checked(kind=str(kind), **file)
     assert done.activity.kind == kind
     assert (done.file.name if done.file else None) == ("b statement.pdf" if kind.is_document else None)
+
+
+@pytest.mark.parametrize("word", ["Encrypt", "JavaScript", "Launch"])
+@pytest.mark.parametrize("before", range(len("/JavaScript") + 2))
+def test_a_word_is_found_wherever_a_large_pdf_is_cut(word: str, before: int) -> None:
+    """`before` bytes of it lie before the place at which the file is cut into pieces."""
+
+    def paper(text: bytes) -> Content:
+        begin = b"%PDF-1.7\n%"
+        return Content.of(begin + b"x" * (PIECE - len(begin) - before) + text + b"x" * PIECE + b"\n%%EOF")
+
+    with pytest.raises(BadActivity, match="locked" if word == "Encrypt" else "program"):
+        checked(kind="account_statement", file_content=paper(f"/{word} ".encode()))
+    checked(kind="account_statement", file_content=paper(f"/{word}er ".encode()))
+    checked(kind="account_statement", file_content=paper(f"/{word[:-1]} ".encode()))
+
+
+def test_a_word_is_found_at_the_very_end() -> None:
+    content = Content.of(b"%PDF-1.7 %%EOF" + b" " * (PIECE - 20) + b"/Launch")
+    assert pdf._words(content) == {b"Launch"}

@@ -14,6 +14,7 @@ import structlog
 
 from chartbridge.domain import marker
 from chartbridge.domain.activities import DOCUMENT_KINDS, NOTE_KINDS, ActivityKind
+from chartbridge.domain.content import Content
 from chartbridge.engine import threads
 from chartbridge.intake.accept import accept, assign
 from chartbridge.intake.new import NewActivity
@@ -199,7 +200,11 @@ class Day:
             if world.chance(0.5):
                 given["patient_key"] = ""
         if kind.is_document:
-            given |= {"file_content": f"%PDF-1.7 {token} %%EOF".encode(), "file_name": "a.pdf", "body": ""}
+            given |= {
+                "file_content": Content.of(f"%PDF-1.7 {token} %%EOF".encode()),
+                "file_name": "a.pdf",
+                "body": "",
+            }
         if kind is ActivityKind.VERIFICATION_NOTE:
             given["verified_on"] = date(2026, 11, 2)
         return NewActivity(kind=kind, **given)

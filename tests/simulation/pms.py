@@ -200,7 +200,7 @@ class Pms(FakePms):
             return self._take_status(command)
         if command.patient_key not in self.books[Stream.PATIENTS].rows:
             raise Refused("The PMS has no such patient.", reason="not found")
-        content = command.content if isinstance(command, AddDocument) else b""
+        content = bytes(command.content) if isinstance(command, AddDocument) else b""
         text = (
             command.text
             if isinstance(command, AddNote)

@@ -8,6 +8,7 @@ import tracemalloc
 
 import pytest
 
+from chartbridge.domain.content import Content
 from chartbridge.transport.bodies import PIECE, Base64, as_json, in_one, pieces
 
 KNOWN = {"PatNum": 7, "Description": 'Zoë\'s "statement"', "DocCategory": 3}
@@ -17,7 +18,7 @@ KNOWN = {"PatNum": 7, "Description": 'Zoë\'s "statement"', "DocCategory": 3}
 @pytest.mark.parametrize("others", [{}, KNOWN, {"Description": "ü" * PIECE}])
 def test_a_file_in_pieces_is_the_json_that_it_would_have_been(size: int, others: dict[str, object]) -> None:
     content = bytes(at % 251 for at in range(size))
-    body = as_json({**others, "rawBase64": Base64(content)})
+    body = as_json({**others, "rawBase64": Base64(Content.of(content))})
     made = list(pieces(body))
     assert len(body) == sum(map(len, made))
     assert all(len(piece) <= PIECE for piece in made)
@@ -32,7 +33,7 @@ def test_json_without_a_file_is_sent_as_it_is() -> None:
 
 
 def test_of_a_large_file_only_a_piece_at_a_time_is_made() -> None:
-    body = as_json({"rawBase64": Base64(bytes(12_000_000))})
+    body = as_json({"rawBase64": Base64(Content.of(bytes(12_000_000)))})
     tracemalloc.start()
     for _ in pieces(body):
         pass
@@ -42,5 +43,5 @@ def test_of_a_large_file_only_a_piece_at_a_time_is_made() -> None:
 
 
 def test_no_content_is_shown() -> None:
-    body = as_json({"rawBase64": Base64(b"Jane Roe"), "Description": "of Jane"})
+    body = as_json({"rawBase64": Base64(Content.of(b"Jane Roe")), "Description": "of Jane"})
     assert "Jane" not in repr(body)

@@ -13,18 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from chartbridge.domain.content import NOTHING, Content
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain
 from chartbridge.transport import handoff
 from chartbridge.transport.handoff import HandOff
 from chartbridge.transport.program import Program
 
+PAPER = Content.of(b"%PDF-1.7")
 ABOUT = {"patient": "1042", "type": "Insurance"}
 
 
 def test_a_document_and_its_manifest_lie_there_as_a_pair(tmp_path: Path) -> None:
     folder = HandOff(str(tmp_path))
-    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
-    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    folder.put("CB-7K2QM9XD", PAPER, ABOUT)
+    folder.put("CB-7K2QM9XD", PAPER, ABOUT)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["CB-7K2QM9XD.json", "CB-7K2QM9XD.pdf"]
     told = json.loads((tmp_path / "CB-7K2QM9XD.json").read_text())
     assert told.items() >= {**ABOUT, "file": "CB-7K2QM9XD.pdf"}.items()
@@ -45,7 +47,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(handoff.os, "fsync", full_at_the_second)
     with pytest.raises(Unavailable, match="full"):
-        HandOff(str(tmp_path)).put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+        HandOff(str(tmp_path)).put("CB-7K2QM9XD", PAPER, ABOUT)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,7 +69,7 @@ def test_a_fault_after_the_pair_was_in_place_is_not_said_to_be_safe_to_repeat(
     _fault_on_folders(monkeypatch, errno.EIO)
     folder = HandOff(str(tmp_path))
     with pytest.raises(Uncertain):
-        folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+        folder.put("CB-7K2QM9XD", PAPER, ABOUT)
     assert folder.knows("CB-7K2QM9XD", "1042")
 
 
@@ -76,7 +78,7 @@ def test_a_share_that_cannot_sync_a_folder_is_no_fault(
 ) -> None:
     _fault_on_folders(monkeypatch, errno.EINVAL)
     folder = HandOff(str(tmp_path))
-    folder.put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+    folder.put("CB-7K2QM9XD", PAPER, ABOUT)
     assert folder.knows("CB-7K2QM9XD", "1042")
 
 
@@ -90,13 +92,17 @@ def test_half_a_pair_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(Unavailable):
-        HandOff(str(tmp_path)).put("CB-7K2QM9XD", b"%PDF-1.7", ABOUT)
+        HandOff(str(tmp_path)).put("CB-7K2QM9XD", PAPER, ABOUT)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     folder = HandOff(str(tmp_path / "none"))
-    for attempt in (folder.check, lambda: folder.holds("CB-1234"), lambda: folder.put("CB-1234", b"", ABOUT)):
+    for attempt in (
+        folder.check,
+        lambda: folder.holds("CB-1234"),
+        lambda: folder.put("CB-1234", NOTHING, ABOUT),
+    ):
         with pytest.raises(Misconfigured, match="not there") as caught:
             attempt()
         assert caught.value.setting == "handoff_folder"
@@ -105,7 +111,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../etc", "a/b", "", "x" * 80])
 def test_only_markers_name_a_hand_off(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="marker"):
-        HandOff(str(tmp_path)).put(name, b"", ABOUT)
+        HandOff(str(tmp_path)).put(name, NOTHING, ABOUT)
 
 
 def program(command: str, seconds: float = 20) -> Program:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chartbridge.domain.content import PIECE, Content
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain, Unreadable
+from chartbridge.transport.bodies import Base64
 from chartbridge.transport.http import Http
 
 Serve = Callable[[socket.socket], None]
@@ -235,3 +237,30 @@ def test_no_query_header_or_body_is_logged(
     logged = " ".join(record.getMessage() for record in caplog.records)
     assert "Xyzzyowski" not in logged
     assert "SecretKey" not in logged
+
+
+def test_a_file_that_cannot_be_read_any_further_breaks_the_request_off(
+    server: Callable[[Serve], Server],
+) -> None:
+    """A part of it is out: so it is looked up, and the other side has never had a whole request."""
+    got: list[bytes] = []
+    ended = threading.Event()
+
+    def serve(line: socket.socket) -> None:
+        try:
+            while some := line.recv(1 << 20):
+                got.append(some)
+        except ConnectionResetError:
+            pass
+        ended.set()
+
+    def read(at: int, most: int) -> bytes:
+        if at >= 3 * PIECE:
+            raise OSError
+        return b"x" * most
+
+    content = Content(10 * PIECE, "", read)
+    with pytest.raises(Uncertain):
+        _http(server(serve).port).write("POST", "documents", {"rawBase64": Base64(content)})
+    assert ended.wait(10)
+    assert sum(map(len, got)) <= 3 * PIECE // 3 * 4 + 1_000

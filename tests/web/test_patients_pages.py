@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,6 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chartbridge.domain.activities import NOTE_KINDS, ActivityKind
+from chartbridge.intake.new import BadActivity
+from chartbridge.intake.pdf import check_pdf
 from chartbridge.pms.errors import Unavailable
 from chartbridge.store.mirror import search_patients
 from chartbridge.store.models import (
@@ -25,7 +29,9 @@ from chartbridge.store.models import (
     Role,
     Seen,
 )
+from chartbridge.web import compose
 from chartbridge.web.files import photos
+from tests.store.test_spool import form_of
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_document, a_patient, a_writeback, an_activity
 
@@ -263,6 +269,16 @@ def test_what_is_no_pdf_is_turned_down(day: Day, desk: Client) -> None:
     answer = write(desk, kind="account_statement", file=SimpleUploadedFile("x.pdf", b"MZ" * 50))
     assert answer.status_code == 422
     assert "isn&#x27;t a PDF" in answer.content.decode()
+
+
+@pytest.mark.parametrize("size", [12 * 1024 * 1024 + 1, 25_000_000])
+def test_a_pdf_that_is_too_large_is_told_so_however_large_it_is(size: int) -> None:
+    """Also where it is so large that the server kept only the beginning of it."""
+    request: Any = form_of(size)
+    request.practice = SimpleNamespace(time_zone="America/New_York")
+    request.user = SimpleNamespace(get_full_name=lambda: "Mary", email="mary@example.com")
+    with pytest.raises(BadActivity, match="larger than 12 MB"):
+        check_pdf(compose._new(request, "11").file_content)
 
 
 def test_read_only_sees_no_form_and_writes_nothing(day: Day, sign_in: SignIn) -> None:

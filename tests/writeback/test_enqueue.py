@@ -210,7 +210,7 @@ def test_a_document_is_written_under_its_type_with_its_bytes(office: Office) -> 
     office.settle()
     office.check()
     assert isinstance(sent[0], AddDocument)
-    assert (sent[0].document_type_key, sent[0].content) == ("5", b"%PDF-1.7")
+    assert (sent[0].document_type_key, bytes(sent[0].content)) == ("5", b"%PDF-1.7")
     assert sent[0].name == f"Account Statement 2026-11-03 {row.marker}"
 
 

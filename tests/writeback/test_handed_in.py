@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from chartbridge.domain.content import Content
 from chartbridge.intake.accept import Intake, Item
 from chartbridge.intake.new import NewActivity
 from chartbridge.pms.commands import Command, Receipt
@@ -91,7 +92,9 @@ EACH = {
     "a note without a time": replace(WRITTEN, occurred_at=None),
     "a long note": replace(WRITTEN, kind="outgoing_email", body="Many words. " * 500),
     "a verification": replace(WRITTEN, kind="verification_note", verified_on=date(2026, 11, 2)),
-    "a document": replace(WRITTEN, kind="account_statement", body="", file_name="s.pdf", file_content=PDF),
+    "a document": replace(
+        WRITTEN, kind="account_statement", body="", file_name="s.pdf", file_content=Content.of(PDF)
+    ),
 }
 
 

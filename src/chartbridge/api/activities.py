@@ -21,8 +21,7 @@ from chartbridge.api.handing_in import intake
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.intake.accept import Item
 from chartbridge.intake.checking import EARLIEST
-from chartbridge.intake.new import BadActivity, KeyReused, NewActivity
-from chartbridge.intake.pdf import MOST_BYTES
+from chartbridge.intake.new import BadActivity, KeyReused, NewActivity, sent_file
 from chartbridge.intake.people import candidates
 from chartbridge.store import activities
 from chartbridge.store.board import front_connection
@@ -206,7 +205,9 @@ def post_document(
     who = caller(request)
     if data.kind not in [str(kind) for kind in ActivityKind if kind.is_document]:
         raise bad_field("kind", "A document is an insurance_verification or an account_statement.")
-    new = NewActivity(**data.__dict__, file_name=file.name or "", file_content=file.read(MOST_BYTES + 1))
+    new = NewActivity(
+        **data.__dict__, file_name=file.name or "", file_content=sent_file(file, file.size or 0)
+    )
     done = intake.accept(
         who.practice_id, new, source=who.source, who=who.who, idempotency_key=idempotency_key
     )

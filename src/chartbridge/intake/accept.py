@@ -248,6 +248,6 @@ def _chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 def request_digest(new: NewActivity) -> str:
     """Return a digest that tells one request from another, before anything is filled in or cleaned."""
-    told = dataclasses.asdict(new)
-    told["file_content"] = hashlib.sha256(new.file_content).hexdigest() if new.file_content else ""
+    told = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
+    told["file_content"] = new.file_content.sha256 if new.file_content else ""
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()

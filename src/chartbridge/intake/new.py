@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import IO
+
+from chartbridge.domain.content import NOTHING, Content
 
 
 class BadActivity(Exception):
@@ -47,7 +50,17 @@ class NewActivity:
     written_by_ai: bool = False
     verified_on: date | None = None
     file_name: str = ""
-    file_content: bytes = b""
+    file_content: Content = NOTHING
 
     def __repr__(self) -> str:
         return f"NewActivity(kind={self.kind!r})"
+
+
+def sent_file(file: IO[bytes], size: int) -> Content:
+    """Return the content of a file that came with a request; of use for as long as that is open."""
+
+    def read(at: int, most: int) -> bytes:
+        file.seek(at)
+        return file.read(most)
+
+    return Content.by(read, size=size)

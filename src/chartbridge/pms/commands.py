@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from chartbridge.domain.activities import Direction, Medium
+from chartbridge.domain.content import Content
 
 
 class CommandKind(StrEnum):
@@ -53,7 +54,7 @@ class AddDocument:
     marker: str
     document_type_key: str
     provider_key: str
-    content: bytes
+    content: Content
     occurred_at: datetime
     media_type: str = "application/pdf"
 

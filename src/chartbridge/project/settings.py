@@ -149,6 +149,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024  # a patient's PDF never lies in a temporary file
+FILE_UPLOAD_HANDLERS = [
+    "chartbridge.store.spool.SpooledUpload"
+]  # a patient's PDF never lies in a file with a name
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING_CONFIG = None

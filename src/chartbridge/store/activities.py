@@ -5,7 +5,6 @@ Must not be in it: whether an activity is good (that is `intake`) or what become
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,8 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
-from chartbridge.store import deliveries, ledger, moving
+from chartbridge.domain.content import Content
+from chartbridge.store import blobs, deliveries, ledger, moving
 from chartbridge.store.models import Activity, ActivityFile, Delivery, Writeback
 from chartbridge.store.wake import Lane, wake
 
@@ -24,7 +24,7 @@ class KeptFile:
 
     name: str
     media_type: str
-    content: bytes
+    content: Content
 
     def __repr__(self) -> str:
         return f"KeptFile({self.media_type}, {len(self.content)} bytes)"
@@ -37,13 +37,15 @@ def keep(activity: Activity, file: KeptFile | None) -> None:
     """
     activity.save(force_insert=True)
     if file:
-        _file_row(activity, file).save(force_insert=True)
+        _keep_file(activity, file)
 
 
 def keep_all(kept: Sequence[tuple[Activity, KeptFile | None]]) -> None:
     """Insert many at once, as `keep` does."""
     Activity.objects.bulk_create([activity for activity, _ in kept])
-    ActivityFile.objects.bulk_create([_file_row(activity, file) for activity, file in kept if file])
+    for activity, file in kept:
+        if file:
+            _keep_file(activity, file)
 
 
 def by_key(practice_id: int, source: str, key: str) -> Activity | None:
@@ -138,22 +140,18 @@ def _with_writebacks(rows: QuerySet[Activity]) -> QuerySet[Activity]:
     return rows.prefetch_related("writebacks")
 
 
-def _file_row(activity: Activity, file: KeptFile) -> ActivityFile:
-    return ActivityFile(
-        activity_id=activity.pk,  # two rows that hold each other would keep the content in memory
-        name=file.name,
-        media_type=file.media_type,
-        sha256=hashlib.sha256(file.content).hexdigest(),
-        content=file.content,
+def _keep_file(activity: Activity, file: KeptFile) -> None:
+    row = ActivityFile(
+        activity_id=activity.pk, name=file.name, media_type=file.media_type, sha256=file.content.sha256
     )
+    blobs.insert(row, file.content)
 
 
-def content_of(activity_id: int) -> tuple[bytes, str]:
-    """Return the bytes and the media type of a document activity. Raises `ActivityFile.DoesNotExist`."""
-    content, media_type = ActivityFile.objects.values_list("content", "media_type").get(
-        activity_id=activity_id
-    )
-    return bytes(content), media_type
+def content_of(activity_id: int) -> tuple[Content, str]:
+    """Return the content and the media type of a document activity. Raises `ActivityFile.DoesNotExist`."""
+    rows = ActivityFile.objects.filter(activity_id=activity_id).annotate(size=Length("content"))
+    pk, size, sha256, media_type = rows.values_list("pk", "size", "sha256", "media_type").get()
+    return Content(size, sha256, blobs.reader(pk), blobs.AT_ONCE), media_type
 
 
 def file_sizes(activity_ids: Sequence[int]) -> dict[int, int]:

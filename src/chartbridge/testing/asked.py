@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from chartbridge.domain.activities import Direction, Medium
+from chartbridge.domain.content import Content
 from chartbridge.pms.commands import (
     AddDocument,
     AddNote,
@@ -56,7 +57,7 @@ class Asked:
                 marker=marker,
                 document_type_key=self.document_type,
                 provider_key=self.provider,
-                content=b"%PDF-1.7\n%made up\n",
+                content=Content.of(b"%PDF-1.7\n%made up\n"),
                 occurred_at=self.now,
             )
         if kind is CommandKind.MARK_INSURANCE_VERIFIED:

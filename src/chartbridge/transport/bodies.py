@@ -10,16 +10,17 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from chartbridge.domain.content import Content
+
 PIECE = 64 * 1024
 """Bytes of a body that go out in one step: the limit of silence holds for each."""
-_OF_A_FILE = PIECE // 4 * 3
 
 
 @dataclass(frozen=True, slots=True)
 class Base64:
     """A value at the top of a JSON object: a file that goes out as Base64 text."""
 
-    content: bytes
+    content: Content
 
     def __repr__(self) -> str:
         return f"Base64({len(self.content)} bytes)"
@@ -60,9 +61,7 @@ def pieces(body: Body) -> Iterator[bytes]:
         yield from _cut(body)
         return
     yield body.before
-    content = memoryview(body.file.content)
-    for at in range(0, len(content), _OF_A_FILE):
-        yield b64encode(content[at : at + _OF_A_FILE])
+    yield from map(b64encode, body.file.content.pieces())
     yield from _cut(body.after)
 
 

@@ -7,14 +7,14 @@ the same pair again changes nothing. Must not be in it: who imports it, what a d
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from chartbridge.domain.content import Content
 from chartbridge.pms import fence
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Uncertain
 
@@ -27,18 +27,21 @@ class HandOff:
     def __init__(self, folder: str, *, setting: str = "handoff_folder") -> None:
         self._folder, self._setting = Path(folder), setting
 
-    def put(self, name: str, content: bytes, about: Mapping[str, str]) -> None:
+    def put(self, name: str, content: Content, about: Mapping[str, str]) -> None:
         """Leave `name`.pdf and `name`.json. Raises `Unavailable` with nothing left behind if it can't be written.
 
         `Uncertain` where the pair lies there, but whether it would outlast a power cut is not known.
         """
         file, manifest = self._pair(name)
-        told = {**about, "file": file.name, "sha256": hashlib.sha256(content).hexdigest()}
+        told = {**about, "file": file.name, "sha256": content.sha256}
         made: list[Path] = []
         try:
             if self._same(manifest, told):
                 return
-            for path, data in ((file, content), (manifest, json.dumps(told, indent=1).encode() + b"\n")):
+            for path, data in (
+                (file, content.pieces()),
+                (manifest, [json.dumps(told, indent=1).encode() + b"\n"]),
+            ):
                 made.append(part := path.with_suffix(path.suffix + ".part"))
                 _write(part, data)
             fence.last_moment()
@@ -84,7 +87,7 @@ class HandOff:
         """Raise what is wrong with the folder, if something is. Leaves nothing behind."""
         probe = self._folder / f".chartbridge-{os.getpid()}"
         try:
-            _write(probe, b"")
+            _write(probe, [])
             probe.unlink()
         except OSError as error:
             raise self._named(error) from None
@@ -120,10 +123,10 @@ class HandOff:
         return Unavailable("The folder for documents could not be written to. It will be tried again.")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o660)
     with os.fdopen(descriptor, "wb") as out:
-        out.write(data)
+        out.writelines(pieces)
         out.flush()
         os.fsync(out.fileno())
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -19,7 +20,10 @@ from django.views.decorators.http import require_POST
 
 from chartbridge.domain.activities import ActivityKind, Medium
 from chartbridge.domain.clock import SystemClock
+from chartbridge.domain.content import NOTHING
 from chartbridge.intake.accept import Accepted, BadActivity, Intake, KeyReused, NewActivity
+from chartbridge.intake.new import sent_file
+from chartbridge.intake.pdf import too_large
 from chartbridge.store.board import front_connection
 from chartbridge.store.mirror import patient
 from chartbridge.store.models import Delivery, MirrorPatient, Role
@@ -122,6 +126,8 @@ def groups() -> list[Group]:
 def _new(request: StaffRequest, key: str) -> NewActivity:
     sent = request.POST
     upload = request.FILES.get("file")
+    if upload is None and int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise too_large()  # of so large a request not all was kept
     return NewActivity(
         kind=sent.get("kind", ""),
         patient_key=key,
@@ -133,7 +139,7 @@ def _new(request: StaffRequest, key: str) -> NewActivity:
         author=request.user.get_full_name() or request.user.email,
         verified_on=_day(sent.get("verified_on", "")),
         file_name=(upload.name or "") if upload else "",
-        file_content=upload.read() if upload else b"",
+        file_content=sent_file(upload, upload.size or 0) if upload else NOTHING,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from chartbridge.domain.activities import ActivityKind
+from chartbridge.domain.content import NOTHING
 from chartbridge.pms.commands import (
     AddDocument,
     AddNote,
@@ -41,7 +42,7 @@ def _note(row: Row, desk: Desk, _to_send: bool) -> Command:
 
 
 def _document(row: Row, desk: Desk, to_send: bool) -> Command:
-    content, media_type = content_of(row.activity_id or 0) if to_send else (b"", "application/pdf")
+    content, media_type = content_of(row.activity_id or 0) if to_send else (NOTHING, "application/pdf")
     return AddDocument(
         patient_key=row.patient_key,
         name=row.text,

@@ -113,7 +113,8 @@ class Papers:
         program = self._program()
         with tempfile.TemporaryDirectory(prefix="chartbridge-") as folder:
             file = Path(folder) / f"{command.marker}.pdf"
-            file.write_bytes(command.content)
+            with file.open("wb") as out:
+                out.writelines(command.content.pieces())
             code = program.run(
                 {
                     "file": str(file),
