@@ -205,12 +205,15 @@ def _told(change: Change) -> Mapping[str, object]:
     row = change.row
     if Delivery.TAKEN not in (change.delivery, row.delivery):
         return change.detail
-    now: dict[str, Any] = {
-        name: change.fields.get(name, getattr(row, name))
-        for name in ("patient_key", "text", "marker", "payload", "record")
-    }
-    payload = now.pop("payload")
-    wrote = ledger.written(command=row.command, status_key=str(payload.get("status_key", "")), **now)
+    now = change.fields.get
+    wrote = ledger.written(
+        command=row.command,
+        patient_key=now("patient_key", row.patient_key),
+        text=now("text", row.text),
+        marker=now("marker", row.marker),
+        status_key=str(now("payload", row.payload).get("status_key", "")),
+        record=now("record", row.record),
+    )
     return {**change.detail, ledger.WROTE: wrote}
 
 
