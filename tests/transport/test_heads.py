@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chartbridge.transport.answers import Limits, WholeAnswer
@@ -87,6 +87,7 @@ def _read(kind: type[WholeAnswer], said: bytes, method: str) -> tuple[object, ..
         return (type(error),)
 
 
+@settings(max_examples=300, deadline=None)
 @given(_ANSWERS, st.sampled_from(["POST", "GET", "HEAD"]))
 @example(USUAL, "POST")
 @example(USUAL, "HEAD")
