@@ -367,7 +367,7 @@ def test_writes_of_which_none_is_left_pull_the_brake(office: Office) -> None:
     gone = 5
     office.clock.advance(601)
     assert office.check(Stream.PATIENTS).error_code == "brake"
-    assert "last 5 entries" in Connection.objects.get().hold
+    assert "5 entries in a row" in Connection.objects.get().hold
 
 
 def test_writes_are_looked_for_every_half_minute_where_that_costs_no_calls(office: Office) -> None:

@@ -72,6 +72,7 @@ class Page:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PmsIdentity:
     """Who answered. `server_now` is the PMS's clock, aware; `zone` its zone's name or offset as it says it.
+    `server_local` is what that clock shows, naive, where its zone is only reckoned from the hub's own clock.
 
     `highest` are numbers that only grow in a healthy PMS (e.g. {"signalod": 812}); one that falls is the sign
     of a restored backup. `busy` is a sentence while the PMS must be left alone (an update in progress).
@@ -85,6 +86,7 @@ class PmsIdentity:
     practice_name: str
     server_now: datetime
     zone: str
+    server_local: datetime | None = None
     highest: dict[str, int] = field(default_factory=dict)
     busy: str = ""
     reads: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -77,13 +77,21 @@ def look_at(known: Mapping[str, Any], highest: Mapping[str, int], now_is: PmsIde
     for name, before in highest.items():
         if now_is.highest.get(name, before) < before:
             raise went_back()
-    seen = known.get("server_now")
-    if seen and now_is.server_now < datetime.fromisoformat(seen) - _CLOCK_MAY_SLIP:
+    if _clock_went_back(known, now_is):
         raise Braked(
             "The clock of the PMS's server went backwards by more than two minutes. Reading and writing have "
             f"stopped, because changes could be missed. Set the server's clock right. {_PRESS}",
             restored=True,
         )
+
+
+def _clock_went_back(known: Mapping[str, Any], now_is: PmsIdentity) -> bool:
+    """Where its zone is reckoned from the hub's clock, what it shows must have gone back, too: at the end of summer
+    time only that does, and where the hub's own clock was set right only the other."""
+    moments = [("server_now", now_is.server_now), ("server_local", now_is.server_local)]
+    both = [(known.get(name), shown) for name, shown in moments]
+    compared = [(datetime.fromisoformat(seen), shown) for seen, shown in both if seen and shown]
+    return bool(compared) and all(shown < seen - _CLOCK_MAY_SLIP for seen, shown in compared)
 
 
 def as_known(identity: PmsIdentity) -> dict[str, Any]:
@@ -94,5 +102,6 @@ def as_known(identity: PmsIdentity) -> dict[str, Any]:
         "version": identity.version,
         "practice_name": identity.practice_name,
         "server_now": identity.server_now.isoformat(),
+        "server_local": identity.server_local.isoformat() if identity.server_local else "",
         "zone": identity.zone,
     }

@@ -14,11 +14,13 @@ from chartbridge.connectors.open_dental.connector import connect
 from chartbridge.connectors.open_dental.written import AHEAD, MOST, Written
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.clock import SystemClock
+from chartbridge.domain.people import Patient
 from chartbridge.pms.commands import AddNote, CommandKind
 from chartbridge.pms.connector import Settings
 from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unavailable, Uncertain, Unreadable
 from chartbridge.pms.reading import Stream
 from chartbridge.sandbox.open_dental.sandbox import Sandbox
+from chartbridge.sync import brake
 from chartbridge.testing.steps import read_on
 from chartbridge.transport import http
 from tests.connectors.open_dental.rig import OpenDentalRig
@@ -81,6 +83,40 @@ def test_an_office_that_was_updated_is_written_to_without_a_restart(rig: OpenDen
     rig.clock.passed += 1200
     assert connector.identify().version.startswith("24.3.10")
     assert connector.write(command).patient_key == command.patient_key
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1), timedelta(hours=-1)])
+def test_what_is_read_first_after_the_hub_s_clock_was_set_misses_nothing_that_comes_then(
+    rig: OpenDentalRig, ahead: timedelta
+) -> None:
+    connector = rig.connect()
+    assert connector.identify().practice_name
+    rig.clock.ahead = ahead
+    first = connector.read(Stream.PATIENTS, None)
+    assert first.complete
+    email = rig.edit_patient(rig.patient_of_today())
+    later = connector.read(Stream.PATIENTS, first.cursor)
+    assert email in {record.email for record in later.records if isinstance(record, Patient)}
+
+
+def test_a_hub_s_clock_that_was_set_right_is_not_taken_for_the_practice_s(rig: OpenDentalRig) -> None:
+    connector = rig.connect()
+    rig.clock.ahead = timedelta(hours=5)
+    known = brake.as_known(connector.identify())
+    rig.clock.ahead = timedelta()
+    rig.clock.passed += 1200  # by then the server's clock has been asked again
+    brake.look_at(known, {}, connector.identify())
+
+
+@pytest.mark.parametrize("minutes", [5, 22, 50])
+def test_a_practice_s_clock_that_was_set_back_pulls_the_brake(rig: OpenDentalRig, minutes: int) -> None:
+    connector = rig.connect()
+    known = brake.as_known(connector.identify())
+    rig.knobs.jump_clock(-60 * minutes)
+    rig.clock.ahead = timedelta(minutes=minutes)
+    rig.clock.passed += 1200
+    with pytest.raises(brake.Braked, match="went backwards"):
+        brake.look_at(known, {}, connector.identify())
 
 
 def test_an_old_version_s_answer_without_a_number_is_found_by_its_marker(rig: OpenDentalRig) -> None:

@@ -76,8 +76,8 @@ class OpenDentalApi:
         self._lock = threading.Lock()
         self._version: Version | None = None
         self._updating = self._has_answered = False
-        self._offset = self._distance = timedelta()
-        self._offset_until = float("-inf")
+        self._offset = timedelta()
+        self._heard, self._heard_at = datetime(1970, 1, 1), float("-inf")  # noqa: DTZ001 - a wall time
 
     def get(self, path: str, *, ability: str, **params: str) -> Any:
         """GET one resource. Raises `NotThere`, `Unauthorised`, `Refused`, `Unavailable`, `Unreadable`."""
@@ -152,11 +152,12 @@ class OpenDentalApi:
             raise Unavailable(UPDATING, retry_after=30)
 
     def server_local(self) -> datetime:
-        """The server's wall time now. Its distance to ours is asked again and again: clocks change twice a year."""
+        """The server's wall time now, whatever ours is set to. It is asked again and again: clocks change twice a
+        year."""
         with self._lock:
-            if self._clock.monotonic() >= self._offset_until:
-                self._learn_offset()
-            return self._clock.now().replace(tzinfo=None) + self._distance
+            if self._clock.monotonic() >= self._heard_at + self.clock_age.total_seconds():
+                self._learn_time()
+            return self._heard + timedelta(seconds=self._clock.monotonic() - self._heard_at)
 
     def offset(self) -> timedelta:
         """The wall time of the server's zone minus UTC, whatever its clock is wrong by."""
@@ -176,11 +177,11 @@ class OpenDentalApi:
     def close(self) -> None:
         self._http.close()
 
-    def _learn_offset(self) -> None:
+    def _learn_time(self) -> None:
         self.updating()
         self._version = None
         shown = self.heard(self.items("providers", ability=NO_RECORD, Limit="1"))
-        ours = self._clock.now().replace(tzinfo=None)
+        ours, at = self._clock.now().replace(tzinfo=None), self._clock.monotonic()
         try:
             server = moment(shown)
         except ValueError:
@@ -188,8 +189,8 @@ class OpenDentalApi:
         if server is None:
             raise Unreadable("Open Dental's API did not say its time.", evidence="providers.serverDateTime")
         quarters = round((server - ours).total_seconds() / 900)  # every zone is whole quarters of an hour
-        self._offset, self._distance = timedelta(seconds=900 * quarters), server - ours
-        self._offset_until = self._clock.monotonic() + CLOCK_KEPT_S[self.access.interval == 0]
+        self._offset = timedelta(seconds=900 * quarters)
+        self._heard, self._heard_at = server, at
 
     def _wrong_place(self) -> PmsError:
         """Where the API has answered before the address is right, and something else stands in its place for now."""

@@ -165,6 +165,7 @@ class OpenDental:
             practice_name=api.preference("PracticeTitle"),
             server_now=(local - offset).replace(tzinfo=UTC),
             zone=zone_name(offset),
+            server_local=local,
             busy=UPDATING if api.updating() else "",
         )
 
