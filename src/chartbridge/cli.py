@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(asked.run(asked) or 0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:
         if sentence := _sentence(error):
             print(sentence, file=sys.stderr)

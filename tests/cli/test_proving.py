@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +94,35 @@ def test_what_is_cut_off_after_a_good_look_shows_in_the_next_one(
     for _ in range(2):  # a look that found it broken is not what the next one compares with
         assert proving.verify([ready.practice_id]) == 1
         assert "the ledger ends at entry" in capsys.readouterr().out
+
+
+def test_a_hash_that_was_mistyped_is_told_and_says_nothing_of_the_ledger(
+    ready: Ready, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proving.verify([ready.practice_id], kept_hash="1" * 64) == 1
+    assert "the ledger ends at entry" in capsys.readouterr().out
+    assert not LedgerCheck.objects.exists()
+    WritebackEvent.objects.filter(pk=WritebackEvent.objects.order_by("id")[1].pk).update(who="somebody else")
+    assert proving.verify([ready.practice_id], kept_hash="1" * 64) == 1
+    assert not LedgerCheck.objects.get().whole
+
+
+def test_whoever_reads_only_the_beginning_of_an_export_gets_no_fault_of_ours() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = (
+        "from chartbridge.bootstrap import prepare; prepare()\n"
+        "from chartbridge import cli, proving\n"
+        "cli._ready_here, cli._practice = lambda: None, lambda asked: 1\n"
+        "proving.export = lambda *given, **more: print('x' * 100_000, flush=True)\n"
+        "cli.main(['ledger', 'export'])\n"
+    )
+    command = [sys.executable, "-c", code]
+    try:
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 def test_a_hash_that_was_kept_is_asked_whose_it_is_where_there_are_several(

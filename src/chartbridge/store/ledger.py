@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as _quoted
@@ -123,6 +123,12 @@ class LedgerReport:
     def broken_at(self) -> int | None:
         """The first entry that doesn't fit, or None."""
         return self.breaks[0].entry if self.breaks else None
+
+    @property
+    def only_cut(self) -> bool:
+        """Nothing is wrong but that the kept hash is not in it."""
+        rest = replace(self, breaks=())
+        return rest.whole and [each.wrong for each in self.breaks] == [Wrong.CUT]
 
     @property
     def whole(self) -> bool:

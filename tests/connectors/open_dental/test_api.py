@@ -15,7 +15,7 @@ from chartbridge.connectors.open_dental.written import AHEAD, MOST, Written
 from chartbridge.domain.charts import LookupKind
 from chartbridge.domain.clock import SystemClock
 from chartbridge.domain.people import Patient
-from chartbridge.pms.commands import AddNote, CommandKind
+from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Sought
 from chartbridge.pms.connector import Settings
 from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unavailable, Uncertain, Unreadable
 from chartbridge.pms.reading import Stream
@@ -117,6 +117,25 @@ def test_a_practice_s_clock_that_was_set_back_pulls_the_brake(rig: OpenDentalRig
     rig.clock.passed += 1200
     with pytest.raises(brake.Braked, match="went backwards"):
         brake.look_at(known, {}, connector.identify())
+
+
+@pytest.mark.parametrize(("version", "shown"), [("24.2.32", True), ("24.2.31", False)])
+def test_a_document_that_was_moved_to_another_patient_is_found_there(
+    rig: OpenDentalRig, version: str, *, shown: bool
+) -> None:
+    rig.knobs.set_version(version)
+    connector = rig.connect()
+    command = rig.command(CommandKind.ADD_DOCUMENT, MARKER)
+    assert isinstance(command, AddDocument)
+    connector.write(command)
+    record = rig.truth(MARKER)[0].record
+    stranger = rig.misfile(record)
+    sought, since = [Sought(command=command, record=record)], rig.clock.now() - timedelta(hours=1)
+    finds = connector.find(sought, since)
+    assert [(each.record, each.patient_key) for each in finds.records] == [(record, stranger)] * shown
+    assert not finds.everyone
+    rig.delete_paper(record.rpartition(" ")[2])
+    assert connector.find(sought, since).records == ()
 
 
 def test_an_old_version_s_answer_without_a_number_is_found_by_its_marker(rig: OpenDentalRig) -> None:

@@ -7,6 +7,7 @@ pieces; through the API as far as it lists. Writes nothing. Must not be in it: w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.client import NotThere, OpenDentalApi, rows_of
@@ -32,6 +33,8 @@ MOST_MERGES = 5
 MOST_PAPERS = 5000
 """So many documents of others, newer than the first that is sought, are looked at; beyond, it is said so."""
 EVERYBODYS_NOTES = (25, 1, 13)
+ONE_PAPER = (24, 2, 32)
+"""From this version on the API shows a document by its number, whoever it stands with."""
 _NOTE = COMMLOG_FIELDS.index("Note")
 _NAME = DOCUMENT_FIELDS.index("Description")
 _ZERO = timedelta()
@@ -118,7 +121,18 @@ class ApiSearcher:
             for row in self._rows("documents", "add_document", DOCUMENT_FIELDS, PatNum=patient)
             if _wanted(row[_NAME], papers)
         }
+        if self._api.version() >= ONE_PAPER:
+            for row in self._by_number(set(_keys(papers)) - shown.keys()):
+                if _wanted(row[_NAME], papers):
+                    shown[row[0]] = document_receipt(row, utc_stamps=False, offset=offset)
         return Finds(records=(*found.values(), *shown.values()), everyone=everyone)
+
+    def _by_number(self, keys: Iterable[str]) -> Iterator[Texts]:
+        """What is no longer with its patient: moved to another one, or gone."""
+        for key in sorted(keys, key=int):
+            with suppress(NotThere):
+                paper = self._api.get(f"documents/{key}", ability="add_document")
+                yield from rows_of([paper], DOCUMENT_FIELDS, "documents")
 
     def _notes(self, notes: Sequence[Sought], since: datetime, offset: timedelta) -> Iterator[Texts]:
         if notes and self._api.version() >= EVERYBODYS_NOTES:
