@@ -140,6 +140,7 @@ class _Writes(HTTPConnection):
         "https://api.example.com:443/",
         "https://api.example.com:8443/",
         "http://[::1]:30223/",
+        "http://[fe80::1%eth0]:30223/",
         "http://praxis-münchen.example:8080/",
     ],
 )

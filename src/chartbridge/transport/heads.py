@@ -14,12 +14,13 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 def host_field(there: SplitResult) -> str:
-    """What `Host` says of a web address: its port only where that is not the scheme's own."""
+    """What `Host` says of a web address: its port only where that is not the scheme's own, and never by which of our
+    network cards it is reached."""
     host = there.hostname or ""
     if not host.isascii():
         host = host.encode("idna").decode("ascii")
     if ":" in host:
-        host = f"[{host}]"
+        host = f"[{host.partition('%')[0]}]"
     return host if there.port in (None, _USUAL_PORTS[there.scheme]) else f"{host}:{there.port}"
 
 
