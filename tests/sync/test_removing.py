@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -412,3 +412,18 @@ def test_after_the_brake_writing_waits_until_the_patients_were_read_anew(office:
     assert not Connection.objects.get().rereading
     others = MirrorPatient.objects.exclude(other_since=None)
     assert [row.key for row in others] == ["3"]
+
+
+def test_visits_farther_ahead_than_any_full_read_goes_are_not_missed(office: Office) -> None:
+    """They were told as changes."""
+    office.pms.page_size = 50
+    in_two_years = datetime.fromisoformat("2028-11-20 09:00")
+    office.pms.put(APPOINTMENTS, *(appointment(f"far{n}", starts_local=in_two_years) for n in range(25)))
+    office.pms.put(APPOINTMENTS, *(appointment(str(n), day=24 + n % 4) for n in range(40)))
+    office.settle(APPOINTMENTS)
+    office.clock.advance(61)
+    office.settle(APPOINTMENTS)
+    office.pms.vanish(APPOINTMENTS, *(f"far{n}" for n in range(25)))
+    run_full_sync(office, APPOINTMENTS)
+    assert Connection.objects.get(pk=office.pk).hold_code == ""
+    assert len(office.appointments()) == 65

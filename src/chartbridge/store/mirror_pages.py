@@ -87,23 +87,25 @@ def live_rows(connection_id: int, stream: Stream) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expected:
-    """How many visits a full read has to come upon: all that are shown, those booked for today and later, and how
-    many of the latter it has not seen, wherever they stand."""
+    """How many visits a full read has to come upon: all that are shown, those booked for the days ahead, and how many
+    of the latter it has not seen, wherever they stand."""
 
     shown: int
     ahead: int
     unseen_ahead: int
 
 
-def expected_visits(connection_id: int, today: date, generation: int) -> Expected:
-    """What the full pass `generation` has to come upon, and what of it it has not seen."""
-    ahead = "starts_local >= %s AND state IN (%s, %s, %s)"
+def expected_visits(connection_id: int, days: tuple[date, date], generation: int) -> Expected:
+    """What the full pass `generation` has to come upon, ahead from the one day to before the other, and what of it it
+    has not seen."""
+    ahead = "starts_local >= %s AND starts_local < %s AND state IN (%s, %s, %s)"
     sql = (
         f"SELECT count(*), count(CASE WHEN {ahead} THEN 1 END),"
         f" count(CASE WHEN {ahead} AND generation < %s THEN 1 END)"
         f" FROM {APPOINTMENTS.name} WHERE connection_id = %s AND gone_at IS NULL AND generation > {_EXCUSED}"
     )
-    booked = [local_text(datetime.combine(today, time())), *(state.value for state in _SWEPT_STATES)]
+    midnights = [local_text(datetime.combine(day, time())) for day in days]
+    booked = [*midnights, *(state.value for state in _SWEPT_STATES)]
     shown, all_ahead, unseen_ahead = _all(sql, [*booked, *booked, generation, connection_id])[0]
     return Expected(shown=int(shown), ahead=int(all_ahead), unseen_ahead=int(unseen_ahead))
 

@@ -5,7 +5,7 @@ Must not be in it: reading.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from chartbridge.pms.manifest import Deletions
@@ -18,6 +18,8 @@ from chartbridge.sync.desks import NO_PASS
 from chartbridge.sync.turns import WORDS, Turn
 
 _AT_ONCE = 2000
+_AHEAD = timedelta(days=366)
+"""Every PMS's full read goes farther. Of visits beyond it only changes tell."""
 
 
 def sweep(turn: Turn) -> None:
@@ -63,7 +65,8 @@ def _suddenly_missing(turn: Turn, going: int, living: int) -> int:
         return living if going and not state.pass_records else 0
     if turn.tended.stream is not Stream.APPOINTMENTS:
         return 0
-    visits = mirror_pages.expected_visits(turn.desk.connection.pk, _today(turn), state.pass_generation)
+    ahead = (today := _today(turn), today + _AHEAD)
+    visits = mirror_pages.expected_visits(turn.desk.connection.pk, ahead, state.pass_generation)
     if not state.pass_records and (visits.ahead or brake.too_many(visits.shown, 0)):
         return living
     return visits.unseen_ahead if brake.too_many(visits.unseen_ahead, visits.ahead) else 0

@@ -108,6 +108,17 @@ def test_a_hub_s_clock_that_was_set_right_is_not_taken_for_the_practice_s(rig: O
     brake.look_at(known, {}, connector.identify())
 
 
+@pytest.mark.parametrize("hours", [-50, -24, 20, 24, 80])
+def test_a_hub_s_clock_that_is_days_wrong_keeps_nobody_from_saying_who_answers(
+    rig: OpenDentalRig, hours: int
+) -> None:
+    connector = rig.connect()
+    known = brake.as_known(connector.identify())
+    rig.clock.ahead = timedelta(hours=hours)
+    rig.clock.passed += 1200
+    brake.look_at(known, {}, connector.identify())
+
+
 @pytest.mark.parametrize("minutes", [5, 22, 50])
 def test_a_practice_s_clock_that_was_set_back_pulls_the_brake(rig: OpenDentalRig, minutes: int) -> None:
     connector = rig.connect()

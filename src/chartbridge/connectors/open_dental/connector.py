@@ -42,6 +42,7 @@ from chartbridge.transport.files import Share
 from chartbridge.transport.sql import Sql
 
 SCHEDULE = frozenset({Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS})
+_DAY = timedelta(days=1)
 _PREFERENCES = ("ProgramVersion", "DataBaseVersion", "PracticeTitle", "UpdateInProgressOnComputerName")
 
 
@@ -259,7 +260,9 @@ def _looked(database: Database, commands: Sequence[Command]) -> list[Receipt | N
 
 
 def zone_name(offset: timedelta) -> str:
-    """An offset as `UTC-05:00`."""
+    """An offset as `UTC-05:00`. Whole days, by which clocks are apart, are no part of a zone."""
+    if abs(offset) >= _DAY:
+        offset = (offset + _DAY / 2) % _DAY - _DAY / 2
     return str(timezone(offset))
 
 
