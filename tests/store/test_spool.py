@@ -122,6 +122,12 @@ def test_a_form_with_a_file_is_taken_apart_with_its_file_on_the_disk(folder: Pat
     assert not open_files(folder)
 
 
+def test_a_form_that_does_not_tell_its_size_is_taken_apart_as_well() -> None:
+    request = form_of(500_000, told=False)
+    assert request.POST["kind"] == "account_statement"
+    assert request.FILES["file"].read() == whole(500_000)
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_of_a_form_that_is_far_too_large_what_stands_before_its_file_is_kept(told: bool) -> None:
     """With its true size, which its sender may not have told."""

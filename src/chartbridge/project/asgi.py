@@ -33,9 +33,10 @@ class Application(ASGIHandler):
         return body
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """Make the request. One of which not all was kept tells its true size, also where no header does."""
+        """Make the request. It tells its true size where no header does, or Django takes a form for an empty one, and
+        where not all of it was kept."""
         request, error = super().create_request(scope, body_file.taken())
-        if request is not None and body_file.left_out:
+        if request is not None and (body_file.left_out or "CONTENT_LENGTH" not in request.META):
             request.META["CONTENT_LENGTH"] = str(body_file.sent)
         return request, error
 
