@@ -6,7 +6,7 @@ Must not be in it: how often, how a page is stored, what a change means for a bo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 
 from chartbridge.domain.charts import Document, Photo
@@ -69,10 +69,19 @@ class Page:
     went_back: bool = False
 
 
+def zone_name(offset: timedelta) -> str:
+    """A zone of which only the offset is known, as `UTC-05:00`. Whole days, by which clocks are apart, are left out."""
+    day = timedelta(days=1)
+    if abs(offset) >= day:
+        offset = (offset + day / 2) % day - day / 2
+    return str(timezone(offset))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PmsIdentity:
     """Who answered. `server_now` is the PMS's clock, aware; `zone` its zone's name or offset as it says it.
-    `server_local` is what that clock shows, naive, where its zone is only reckoned from the hub's own clock.
+    `server_local` is what that clock shows, naive, where its zone is only reckoned from the hub's own clock. Where the
+    PMS has no clock (`has_clock`), `server_now` is the hub's.
 
     `highest` are numbers that only grow in a healthy PMS (e.g. {"signalod": 812}); one that falls is the sign
     of a restored backup. `busy` is a sentence while the PMS must be left alone (an update in progress).
@@ -87,6 +96,7 @@ class PmsIdentity:
     server_now: datetime
     zone: str
     server_local: datetime | None = None
+    has_clock: bool = True
     highest: dict[str, int] = field(default_factory=dict)
     busy: str = ""
     reads: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -91,7 +91,11 @@ def _clock_went_back(known: Mapping[str, Any], now_is: PmsIdentity) -> bool:
     moments = [("server_now", now_is.server_now), ("server_local", now_is.server_local)]
     both = [(known.get(name), shown) for name, shown in moments]
     compared = [(datetime.fromisoformat(seen), shown) for seen, shown in both if seen and shown]
-    return bool(compared) and all(shown < seen - _CLOCK_MAY_SLIP for seen, shown in compared)
+    return (
+        now_is.has_clock
+        and bool(compared)
+        and all(shown < seen - _CLOCK_MAY_SLIP for seen, shown in compared)
+    )
 
 
 def as_known(identity: PmsIdentity) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from chartbridge.store.models import (
     Role,
     Writeback,
 )
+from chartbridge.sync import brake
 from chartbridge.sync.checks import Checker
 from chartbridge.testing.steps import read_on
 from chartbridge.writeback.deliver import Deliverer
@@ -170,6 +171,13 @@ def test_a_half_written_note_is_never_left_in_the_outbox(rig: CsvRig) -> None:
     with pytest.raises(Unavailable):
         rig.connect().write(rig.command(CommandKind.ADD_NOTE, "CB-7K2QM9XD"))
     assert [each.name for each in (rig.folder / "outbox").iterdir()] == ["imported"]
+
+
+def test_the_hub_s_clock_that_is_set_back_is_not_the_folder_s(folder: Path) -> None:
+    noon = SystemClock().now()
+    settings = Settings(values={"folder": str(folder)}, secrets={})
+    known = brake.as_known(connect(settings, SetClock(noon)).identify())
+    brake.look_at(known, {}, connect(settings, SetClock(noon - timedelta(hours=1))).identify())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
 from chartbridge.pms.errors import Misconfigured, Refused, Uncertain, Unreadable
 from chartbridge.pms.reading import Stream
+from chartbridge.sync import brake
 from chartbridge.testing.steps import read_on
 from tests.connectors.eaglesoft.rig import EaglesoftRig
 from tests.connectors.odbc_desk import DeskContract
@@ -31,6 +32,18 @@ def test_trying_whether_writing_is_let_through_leaves_nothing(eaglesoft_rig: Eag
     assert rig.practice.rows("SELECT * FROM operatory_notes_type ORDER BY note_type, id") == before
     rig.expire_sign_in()
     assert [f.ok for f in connector.examine() if f.ability == "add_note"] == [False]
+
+
+@pytest.mark.parametrize("hours", [5, 24, 80])
+def test_a_hub_s_clock_that_was_set_right_is_not_taken_for_the_server_s(
+    eaglesoft_rig: EaglesoftRig, hours: int
+) -> None:
+    rig = eaglesoft_rig
+    connector = rig.connect()
+    rig.clock.ahead = timedelta(hours=hours)
+    known = brake.as_known(connector.identify())
+    rig.clock.ahead = timedelta()
+    brake.look_at(known, {}, connector.identify())
 
 
 def test_a_version_without_a_column_loses_that_ability_and_says_so(eaglesoft_rig: EaglesoftRig) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -34,7 +34,7 @@ from chartbridge.pms.commands import (
 from chartbridge.pms.connector import Finding
 from chartbridge.pms.errors import Misconfigured, PmsError, Unauthorised, Unavailable, Unreadable
 from chartbridge.pms.manifest import Manifest
-from chartbridge.pms.reading import Page, PmsIdentity, Stream
+from chartbridge.pms.reading import Page, PmsIdentity, Stream, zone_name
 
 Reader = Callable[..., Page]
 """(cursor, thorough=…) → the next page."""
@@ -135,7 +135,8 @@ class OdbcConnector:
             version="" if busy else database.version(),
             practice_name="" if busy else parts.practice_name(),
             server_now=at,
-            zone=str(timezone(offset)),
+            zone=zone_name(offset),
+            server_local=database.shown()[0],
             highest={} if busy else parts.highest(),
             busy=busy,
             reads={} if busy else database.reads(),

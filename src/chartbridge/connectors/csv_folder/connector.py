@@ -56,6 +56,7 @@ class CsvFolder:
             practice_name="",
             server_now=now,
             zone=str(now.astimezone().tzinfo),
+            has_clock=False,
             busy=BUSY if self._open().busy() else "",
         )
 

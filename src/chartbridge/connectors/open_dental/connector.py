@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 
@@ -37,12 +37,11 @@ from chartbridge.pms.commands import Command, Finds, Receipt, Sought
 from chartbridge.pms.connector import Connector, Finding, Holding, Settings
 from chartbridge.pms.errors import Misconfigured, PmsError, Unreadable
 from chartbridge.pms.manifest import Manifest, load_manifest
-from chartbridge.pms.reading import Page, PmsIdentity, Stream
+from chartbridge.pms.reading import Page, PmsIdentity, Stream, zone_name
 from chartbridge.transport.files import Share
 from chartbridge.transport.sql import Sql
 
 SCHEDULE = frozenset({Stream.APPOINTMENTS, Stream.APPOINTMENT_STATUS})
-_DAY = timedelta(days=1)
 _PREFERENCES = ("ProgramVersion", "DataBaseVersion", "PracticeTitle", "UpdateInProgressOnComputerName")
 
 
@@ -257,13 +256,6 @@ def _looked(database: Database, commands: Sequence[Command]) -> list[Receipt | N
     for kind in {each.kind for each in commands}:
         database.demand(kind.value)
     return DatabaseLooker(database).landed_all(commands)
-
-
-def zone_name(offset: timedelta) -> str:
-    """An offset as `UTC-05:00`. Whole days, by which clocks are apart, are no part of a zone."""
-    if abs(offset) >= _DAY:
-        offset = (offset + _DAY / 2) % _DAY - _DAY / 2
-    return str(timezone(offset))
 
 
 def connect(settings: Settings, clock: Clock) -> Connector:
