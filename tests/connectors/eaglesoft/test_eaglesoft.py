@@ -10,6 +10,7 @@ import pytest
 
 from chartbridge.connectors.eaglesoft.connector import connect
 from chartbridge.domain.charts import LookupKind
+from chartbridge.domain.clock import SetClock, SystemClock
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.commands import CommandKind, SetAppointmentStatus
 from chartbridge.pms.connector import Settings
@@ -44,6 +45,17 @@ def test_a_hub_s_clock_that_was_set_right_is_not_taken_for_the_server_s(
     known = brake.as_known(connector.identify())
     rig.clock.ahead = timedelta()
     brake.look_at(known, {}, connector.identify())
+
+
+@pytest.mark.parametrize("hours", [-5, 5, 30])
+def test_a_hub_s_clock_that_is_set_does_not_move_the_server_s(
+    eaglesoft_rig: EaglesoftRig, hours: int
+) -> None:
+    clock = SetClock(SystemClock().now())
+    database = connect(eaglesoft_rig.settings(), clock)._open().database  # type: ignore[attr-defined]
+    before = database.local_now()
+    clock.jump(clock.now() + timedelta(hours=hours))
+    assert abs(database.local_now() - before) < timedelta(minutes=20)
 
 
 def test_a_version_without_a_column_loses_that_ability_and_says_so(eaglesoft_rig: EaglesoftRig) -> None:

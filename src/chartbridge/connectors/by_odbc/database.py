@@ -21,6 +21,8 @@ from chartbridge.transport.odbc import Judge, Odbc, OdbcAddress, Row, Transactio
 from chartbridge.transport.program import Program
 
 CLOCK_EVERY_S = 60.0
+_SET = timedelta(minutes=1)
+"""A clock that was moved by less was not set."""
 UPDATE_LASTS_S = 3600.0
 """So long tables that every version has may be away: then it is no update, and what needs them is given up."""
 LOOK = "SELECT {columns} FROM {owner}.{table} t WHERE 1 = 0"
@@ -79,7 +81,7 @@ class Database:
         self._away_since: float | None = None
         self._shown = datetime.min  # noqa: DTZ901  a wall time without zone
         self._offset = timedelta()
-        self._offset_at = float("-inf")
+        self._offset_at, self._asked_at = float("-inf"), clock.now()
 
     @property
     def name(self) -> str:
@@ -113,8 +115,13 @@ class Database:
     # the clock
 
     def local_now(self) -> datetime:
-        """The server's wall time, by our own clock and the distance to it, which is asked for now and then."""
-        if self._clock.monotonic() - self._offset_at > CLOCK_EVERY_S:
+        """The server's wall time, by our own clock and the distance to it, which is asked for now and then, and anew
+        where our clock was set."""
+        passed = self._clock.monotonic() - self._offset_at
+        if (
+            passed > CLOCK_EVERY_S
+            or abs(self._clock.now() - self._asked_at - timedelta(seconds=passed)) > _SET
+        ):
             self.ask_clock()
         return (self._clock.now() + self._offset).replace(tzinfo=None, microsecond=0)
 
@@ -144,7 +151,8 @@ class Database:
         if not found:
             raise Unreadable(f"{self.name} does not say what time it is there.", evidence="now")
         self._shown = moment(found[0][0], "now")
-        apart = self._shown - self._clock.now().replace(tzinfo=None)
+        self._asked_at = self._clock.now()
+        apart = self._shown - self._asked_at.replace(tzinfo=None)
         self._offset = timedelta(minutes=15 * round(apart / timedelta(minutes=15)))
         self._offset_at = self._clock.monotonic()
 
