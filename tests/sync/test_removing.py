@@ -10,7 +10,14 @@ import pytest
 from chartbridge.domain.charts import Document, Photo
 from chartbridge.domain.schedule import Appointment, BookingState
 from chartbridge.pms.reading import Stream
-from chartbridge.store.models import AuditEntry, Connection, MirrorDocument, MirrorPatient, StreamState
+from chartbridge.store.models import (
+    AuditEntry,
+    Connection,
+    MirrorBadRow,
+    MirrorDocument,
+    MirrorPatient,
+    StreamState,
+)
 from chartbridge.sync.buttons import full_sync, resume_after_brake
 from tests.sync.conftest import Office, appointment, patient
 
@@ -47,6 +54,23 @@ def test_what_vanished_without_trace_goes_only_with_a_completed_full_sync(office
     assert "4" in office.patients()
     run_full_sync(office, PATIENTS)
     assert "4" not in office.patients()
+    assert len(office.patients()) == 9
+
+
+def test_a_row_that_was_never_understood_and_vanished_is_no_longer_told_of_after_a_full_sync(
+    office: Office,
+) -> None:
+    office.pms.put(PATIENTS, *(patient(str(n)) for n in range(10)))
+    office.pms.corrupt(PATIENTS, "4")
+    office.settle(PATIENTS)
+    assert list(MirrorBadRow.objects.values_list("key", flat=True)) == ["4"]
+    office.pms.corrupt(PATIENTS, "5")
+    office.pms.vanish(PATIENTS, "4")
+    run_full_sync(office, PATIENTS)
+    assert MirrorBadRow.objects.filter(key="5").exists()
+    office.pms.corrupt(PATIENTS, "5", mended=True)
+    run_full_sync(office, PATIENTS)
+    assert not MirrorBadRow.objects.exists()
     assert len(office.patients()) == 9
 
 

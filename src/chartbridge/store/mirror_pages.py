@@ -282,6 +282,13 @@ def _status(seen: StatusSeen) -> dict[str, Any]:
     return dict(zip(_STATUS_COLUMNS, values, strict=True))
 
 
+def forget_bad_rows(connection_id: int, stream: Stream, seen_before: datetime) -> None:
+    """Of a stream of which a whole pass has met no bad row: what was bad before it began is gone or well. Call it
+    within a write transaction."""
+    sql = "DELETE FROM store_mirrorbadrow WHERE connection_id = %s AND stream = %s AND last_seen_at < %s"
+    _many(sql, [(connection_id, stream.value, _moment(seen_before))])
+
+
 def _keep_bad_rows(connection_id: int, stream: Stream, page: Page, now: datetime) -> None:
     """Name what could not be understood; forget it once the same key reads well or is gone."""
     held = {

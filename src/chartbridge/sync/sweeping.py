@@ -41,6 +41,9 @@ def sweep(turn: Turn) -> None:
             with writing():
                 since = _today(turn) if state.pass_records else date.min
                 mirror_pages.excuse_visits(pk, state.pass_generation, since=since)
+        if state.pass_started_at and not state.pass_from:
+            with writing():
+                mirror_pages.forget_bad_rows(pk, tended.stream, state.pass_started_at)
     for start in range(0, len(going), _AT_ONCE):
         with writing():
             piece = going[start : start + _AT_ONCE]
