@@ -198,7 +198,7 @@ def test_after_the_line_was_cut_the_whole_board_is_asked_for(board: Board) -> No
     board.page.wait_for_selector("html[data-live-state=off]")
     board.moves("103", status_key="22", arrived_local=board.day.now_local)
     board.page.wait_for_selector("html[data-live-state=on]")
-    expect(board.page.locator("#column-checked_in #card-103")).to_be_visible(timeout=2000)
+    expect(board.page.locator("#column-checked_in #card-103")).to_be_visible(timeout=15_000)
     assert board.whole >= 1
     before = board.whole
     board.arrives("101")
