@@ -38,9 +38,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(asked.run(asked) or 0)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever read what is printed has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
         if sentence := _sentence(error):
             print(sentence, file=sys.stderr)
@@ -215,13 +212,17 @@ def _ledger(asked: argparse.Namespace) -> int:
         if asked.last_hash and len(those) > 1:
             raise Wrong("A hash is of one practice's ledger. Say of whose with --practice.")
         return proving.verify(those, kept_hash=asked.last_hash)
-    return proving.export(
-        _practice(asked.practice),
-        form=asked.format,
-        since=_day(asked.since),
-        until=_day(asked.until),
-        out=Path(asked.out) if asked.out else None,
-    )
+    try:
+        return proving.export(
+            _practice(asked.practice),
+            form=asked.format,
+            since=_day(asked.since),
+            until=_day(asked.until),
+            out=Path(asked.out) if asked.out else None,
+        )
+    except BrokenPipeError:  # whoever read it has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _reconcile(asked: argparse.Namespace) -> int:
