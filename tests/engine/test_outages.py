@@ -36,3 +36,12 @@ def test_a_line_that_breaks_just_after_an_answer_stops_its_own_lane_for_a_moment
     assert outages.ask(1, Lane.WRITE, 100.1 + ONE_LINE) is None
     outages.heard(1, Lane.READ, False, 100.0 + JUST_NOW)
     assert outages.ask(1, Lane.READ, 103.0) == 100.0 + JUST_NOW + ASK_EVERY, "it is away after all"
+
+
+def test_a_turn_that_asked_nothing_does_not_say_that_it_is_back() -> None:
+    outages = Outages()
+    outages.heard(1, Lane.READ, False, 100.0)
+    assert outages.ask(1, Lane.READ, 104.0) is None
+    assert not outages.heard(1, Lane.READ, None, 104.0)
+    assert outages.ask(1, Lane.READ, 104.5) == 104.0 + ONE_LINE, "but it need not wait as if it had asked"
+    assert outages.ask(1, Lane.WRITE, 103.0) == 100.0 + ASK_EVERY

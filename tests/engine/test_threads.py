@@ -30,6 +30,7 @@ class Checked:
     next_in: float = 60.0
     changes: int = 0
     error_code: str = ""
+    answered: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -483,7 +484,7 @@ def test_while_a_pms_is_away_reading_and_writing_each_ask_every_four_seconds_and
 
     def check(who: int, stream: Stream) -> Checked:
         read.append(time.monotonic())
-        return Checked(next_in=0.05, error_code="unavailable" if away.is_set() else "")
+        return Checked(next_in=0.05, answered=not away.is_set())
 
     def write(who: int) -> Delivered:
         written.append(time.monotonic())
@@ -501,7 +502,7 @@ def test_while_a_pms_is_away_reading_and_writing_each_ask_every_four_seconds_and
 
 def test_a_pms_that_is_away_holds_up_no_other(running: Running) -> None:
     def check(who: int, stream: Stream) -> Checked:
-        return Checked(next_in=0.05, error_code="unavailable" if who == 1 else "")
+        return Checked(next_in=0.05, answered=who != 1)
 
     checker = FakeChecker(does=check)
     running(checker, ids=(1, 2))

@@ -290,3 +290,13 @@ def test_one_list_that_is_refused_does_not_keep_the_others_away(office: Office) 
     finally:
         FakeConnector.lookups = real  # type: ignore[method-assign]
     assert len(lookups.entries(office.pk, LookupKind.PROVIDERS)) == 1
+
+
+def test_a_check_says_whether_the_pms_answered_and_nothing_where_it_did_not_ask(office: Office) -> None:
+    assert office.check(PATIENTS).answered is True
+    office.pms.failing[PATIENTS] = Unavailable("Away.")
+    office.clock.advance(60)
+    assert office.check(PATIENTS).answered is False
+    asked = len(office.pms.calls)
+    other = office.check(APPOINTMENTS)
+    assert (other.error_code, other.answered, len(office.pms.calls)) == ("", None, asked), "asked too soon"

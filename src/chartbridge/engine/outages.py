@@ -26,7 +26,8 @@ class Outages:
         self._answered_at: dict[int, float] = {}
 
     def heard(self, connection_id: int, lane: Lane, answered: bool | None, now: float) -> bool:
-        """Note what a turn found: the PMS answered, or was away; None where the turn does not tell.
+        """Note what a turn found: the PMS answered, or was away; None where the turn does not tell: it may not have
+        asked, so its lane may soon ask again.
 
         Returns whether it is back: what waits for it in either lane need not wait any longer.
         """
@@ -39,6 +40,8 @@ class Outages:
         elif answered is False:
             for each in Lane:
                 self._not_before.setdefault((connection_id, each), now + ASK_EVERY)
+        elif (connection_id, lane) in self._not_before:
+            self._not_before[connection_id, lane] = now + ONE_LINE
         return False
 
     def ask(self, connection_id: int, lane: Lane, now: float) -> float | None:

@@ -42,8 +42,6 @@ FULL_REST = 30.0
 READER_FIRST = 3.0
 """So many seconds later than whoever reads a connection, others begin what the rows say is to be written: by then it is
 done or at it. A wake begins it at once, wherever it is heard."""
-AWAY = "unavailable"
-"""The `error_code` of a check that could not reach the PMS."""
 APART = 0.15
 """Seconds between the beginnings of two connections, so that at a start what is to be written does not wait for all."""
 LONGEST_SPREAD = 10.0
@@ -60,6 +58,8 @@ class CheckDone(Protocol):
     def next_in(self) -> float: ...
     @property
     def error_code(self) -> str: ...
+    @property
+    def answered(self) -> bool | None: ...
 
 
 class DueCheck(Protocol):
@@ -244,7 +244,8 @@ class Engine:
     def _do(self, job: Job) -> float | None:
         if job.lane is Lane.WRITE:
             delivered = self._deliverer.deliver(job.connection_id)
-            self._heard(job, delivered.answered)
+            if delivered.answered is not None:  # else it may have looked in vain: its lane has its full rest
+                self._heard(job, delivered.answered)
             return 0.0 if delivered.again else delivered.next_in
         if job.stream is None:
             if self._begin:
@@ -253,7 +254,7 @@ class Engine:
             self._housekeeping_wanted.set()
             return None
         checked = self._checker.check(job.connection_id, job.stream)
-        self._heard(job, {"": True, AWAY: False}.get(checked.error_code))
+        self._heard(job, checked.answered)
         if checked.again:
             return 0.0
         now = self._clock.monotonic()

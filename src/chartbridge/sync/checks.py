@@ -64,13 +64,15 @@ _IDLE_S = 60.0
 class CheckOutcome:
     """What a check came to. `again`: there is more to do at once, after others have had a turn.
 
-    `next_in` is in seconds; `changes` are records that moved in the mirror.
+    `next_in` is in seconds; `changes` are records that moved in the mirror. `answered`: whether the PMS answered, or
+    was away; None where it was neither, above all where nothing was asked.
     """
 
     again: bool
     next_in: float
     changes: int = 0
     error_code: str = ""
+    answered: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -325,13 +327,14 @@ class Checker:
             self._try_the_others(desk, after)
         if tended.scanning:
             tended.next_at = after + SCAN_PIECE_S
-            return CheckOutcome(again=False, next_in=SCAN_PIECE_S, changes=turn.changes)
+            return CheckOutcome(again=False, next_in=SCAN_PIECE_S, changes=turn.changes, answered=True)
         passing = state.pass_state == READING and after >= tended.pass_at
         again = turn.more or passing
         tended.next_at = after if again else tended.check_at
         if state.pass_state == READING and not passing:
             tended.next_at = min(tended.check_at, tended.pass_at)
-        return CheckOutcome(again=again, next_in=max(0.0, tended.next_at - after), changes=turn.changes)
+        next_in = max(0.0, tended.next_at - after)
+        return CheckOutcome(again=again, next_in=next_in, changes=turn.changes, answered=True)
 
     def _try_the_others(self, desk: Desk, mono: float) -> None:
         """The PMS is there again: what waited for it need not wait longer."""
@@ -358,7 +361,13 @@ class Checker:
         desk.identify_at = mono
         for each in desk.streams.values() if fault.whole_connection else [tended]:
             self._note_fault(desk, each, fault, mono)
-        return CheckOutcome(again=False, next_in=fault.wait_s, changes=changes, error_code=fault.code)
+        return CheckOutcome(
+            again=False,
+            next_in=fault.wait_s,
+            changes=changes,
+            error_code=fault.code,
+            answered=False if fault.code == "unavailable" else None,
+        )
 
     def _note_fault(self, desk: Desk, tended: Tended, fault: Fault, mono: float) -> None:
         state = tended.state

@@ -161,7 +161,7 @@ class Deliverer:
                 return _left_to_another()
             more = ours and self._has_more(turn)
         if not ours:
-            return DeliverOutcome(again=False, next_in=STAND_BY)
+            return DeliverOutcome(again=False, next_in=STAND_BY, answered=turn.answered)
         return self._end(turn, more)
 
     def _leave_alone(self, connection_id: int) -> bool:
@@ -175,7 +175,8 @@ class Deliverer:
         """Whether this hub may write to the practice. Where the PMS can't say so, nothing is written."""
         try:
             ours = self._one_hub.ours(turn.link, turn.connector)
-        except PmsError:
+        except PmsError as error:
+            turn.answered = False if isinstance(error, Unavailable) else None
             return False
         if ours:  # having just taken over, there may be something to wait or look for
             turn.taken = self._one_hub.taken(turn.link.pk)  # before what was stored at the taking is read
