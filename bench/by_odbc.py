@@ -64,7 +64,7 @@ def run(part: Part, sizes: Sizes) -> None:
 
 def _measure(part: Part, label: str, office: Office, connector: Connector, sizes: Sizes) -> None:
     begun, rows = time.perf_counter(), 0
-    cursors = {}
+    cursors: dict[Stream, str] = {}
     for stream in (each for each in STREAMS if each is not Stream.DOCUMENTS):
         cursors[stream], read = _until_quiet(connector, stream, None)
         rows += read
@@ -102,7 +102,9 @@ def _idle(
 ) -> None:
     """Checks with nothing new. The check of statuses is the hash re-read of a day's schedule: its time is kept too."""
     for stream in streams:
-        client, server, wall = [], [], []
+        client: list[float] = []
+        server: list[float] = []
+        wall: list[float] = []
         for _ in range(sizes.odbc_runs):
             cost = _cost(office, partial(_checks, connector, stream, cursors, sizes.odbc_checks))
             for kept, value in zip((client, server, wall), cost, strict=True):

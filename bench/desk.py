@@ -49,7 +49,12 @@ def work(port: int, database: str, over: threading.Event) -> dict[str, float]:
 def main() -> None:
     """Work until the input ends, print."""
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def read_to_the_end() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=read_to_the_end, daemon=True).start()
     print(json.dumps(work(int(sys.argv[1]), sys.argv[2], over)))
 
 

@@ -9,6 +9,7 @@ import json
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 started_wall, started_cpu = time.perf_counter(), time.process_time()
 
@@ -24,10 +25,10 @@ COLUMNS = {
 KEYS = {"patient": "PatNum", "appointment": "AptNum"}
 
 
-def resources(url: str, window: tuple[str, str]) -> list:
+def resources(url: str, window: tuple[str, str]) -> list[Any]:
     """The two tables, incremental by DateTStamp; appointments in the same window as the hub reads."""
 
-    def in_window(query, table):
+    def in_window(query: Any, table: Any) -> Any:
         if table.name != "appointment":
             return query
         return query.where(table.c.AptDateTime >= window[0], table.c.AptDateTime < window[1])
@@ -48,7 +49,7 @@ def resources(url: str, window: tuple[str, str]) -> list:
     return made
 
 
-def step(pipeline, url: str, window: tuple[str, str], wall: float, cpu: float) -> None:
+def step(pipeline: Any, url: str, window: tuple[str, str], wall: float, cpu: float) -> None:
     """One run, counted from `wall` and `cpu`."""
     pipeline.run(resources(url, window))
     counts = pipeline.last_trace.last_normalize_info.row_counts

@@ -110,7 +110,7 @@ def _detail(row: Writeback, move: str) -> dict[str, object]:
         status_key="",
         record=row.record,
     )
-    told = {"record": row.record, ledger.WROTE: wrote}
+    told: dict[str, object] = {"record": row.record, ledger.WROTE: wrote}
     return told if move == "take" else {**told, "text": hashlib.sha256(row.text.encode()).hexdigest()}
 
 

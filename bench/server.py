@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pymysql
 
@@ -84,7 +85,7 @@ class MariaDb:
                     raise
                 time.sleep(0.2)
 
-    def connect(self, database: str | None = None, **extra: object) -> pymysql.connections.Connection:
+    def connect(self, database: str | None = None, **extra: Any) -> pymysql.connections.Connection[Any]:
         """A connection as root, autocommit."""
         return pymysql.connect(
             host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True, **extra

@@ -58,7 +58,7 @@ def await_answer(
             if process.poll() is not None or time.monotonic() > until:
                 stop(process)
                 tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise RuntimeError(f"{process.args} did not answer: {error!r}\n{tail}") from error
+                raise RuntimeError(f"{process.args!r} did not answer: {error!r}\n{tail}") from error
             time.sleep(0.05)
         else:
             return
