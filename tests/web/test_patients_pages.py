@@ -151,6 +151,8 @@ def test_another_practices_patients_are_not_found(day: Day, desk: Client) -> Non
 
 
 def test_the_page_shows_contacts_age_family_and_visits(day: Day, desk: Client) -> None:
+    born = day.now_local.date() - timedelta(days=38 * 365 + 30)
+    MirrorPatient.objects.filter(key="11").update(birthdate=born)
     html = desk.get("/patients/11/").content.decode()
     assert "Sofía  Garcia" in html
     assert "38 years" in html
