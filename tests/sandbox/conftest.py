@@ -32,7 +32,7 @@ class Caller:
 
     def __call__(self, verb: str, path: str, body: object = None, **headers: str) -> Answered:
         host = self.sandbox.base_url.split("//")[1].split("/")[0]
-        line = http.client.HTTPConnection(host, timeout=10)
+        line = http.client.HTTPConnection(host, timeout=60)
         sent = {"Authorization": self.sandbox.authorization, "Content-Type": "application/json"}
         sent |= {k.replace("_", "-"): v for k, v in headers.items()}
         data = body if isinstance(body, str) else json.dumps(body) if body is not None else None

@@ -123,7 +123,7 @@ def test_the_command_tells_how_to_reach_it_and_ends_at_a_signal(tmp_path: Path) 
         assert process.stdout is not None
         head = [process.stdout.readline() for _ in range(8)]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     text = "".join(head)
     assert "address        http://127.0.0.1:" in text
     assert "SandboxCustomerKey7" in text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import time
+from datetime import UTC, datetime
 
 import pytest
 
-from chartbridge.sandbox.open_dental import Sandbox
+from chartbridge.domain.clock import SetClock
+from chartbridge.sandbox.open_dental import Sandbox, service
 from tests.sandbox.conftest import Caller, MakeSandbox
 
 NOTE = {"PatNum": 1, "Note": "Please call\nback", "CommDateTime": "2026-03-01 11:19:00", "Mode_": "Text"}
@@ -135,12 +136,19 @@ def test_pages_are_limited_and_offset(call: Caller) -> None:
     assert not {p["PatNum"] for p in first} & {p["PatNum"] for p in second}
 
 
-def test_remote_mode_gives_100_rows_and_throttles(make_sandbox: MakeSandbox) -> None:
+def test_remote_mode_gives_100_rows_and_throttles(
+    make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SetClock(datetime(2026, 3, 4, 10, tzinfo=UTC))
+    monkeypatch.setattr(service, "time", clock)
+    clock.advance(1)
     call = Caller(make_sandbox(mode="remote", throttle_s=0.5, patients=150))
     assert len(call("GET", "/patients/Simple?Limit=1000").body) == 100
     answer = call("GET", "/patients/1")
     assert (answer.status, answer.headers["retry-after"]) == (429, "1")
-    time.sleep(0.6)
+    clock.advance(0.4)
+    assert call("GET", "/patients/1").status == 429
+    clock.advance(0.2)
     assert call("GET", "/patients/1").status == 200
 
 
