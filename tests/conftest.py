@@ -38,6 +38,7 @@ _MARKS = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give this process (each xdist worker is one) its own data folder and choose the database."""
+    import hypothesis
     from django.conf import settings
 
     from chartbridge.bootstrap import make_registry
@@ -56,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     install(make_registry())
     install_live(LiveConnectors(SystemClock()))
     _choose_database(folder, is_worker=hasattr(config, "workerinput"))
+    # Each worker has a part of a machine only: how long an example took says nothing of what is tested.
+    hypothesis.settings.register_profile(
+        "shared-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("shared-machine")
 
 
 def _choose_database(folder: Path, *, is_worker: bool) -> None:

@@ -35,7 +35,7 @@ def running_pages() -> Iterator[str]:
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True, name="pages")
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not server.started:
         if not thread.is_alive() or time.monotonic() > until:
             raise RuntimeError("the pages did not start")

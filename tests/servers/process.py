@@ -47,7 +47,7 @@ def tied_to_this_process(command: list[str]) -> list[str]:
 
 
 def await_answer(
-    process: subprocess.Popen[bytes], answers: Callable[[], object], log: Path, *, seconds: float = 60.0
+    process: subprocess.Popen[bytes], answers: Callable[[], object], log: Path, *, seconds: float = 180.0
 ) -> None:
     """Wait until `answers()` no longer raises. Raises with the end of the log if the process ends or time is up."""
     until = time.monotonic() + seconds
@@ -64,7 +64,7 @@ def await_answer(
             return
 
 
-def stop(process: subprocess.Popen[bytes], *, seconds: float = 20.0) -> None:
+def stop(process: subprocess.Popen[bytes], *, seconds: float = 60.0) -> None:
     """End a process that we started: politely, then not."""
     if process.poll() is None:
         process.terminate()

@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tests.servers.process import free_port
+
 PIECE = 65536
 _RESET = struct.pack("ii", 1, 0)
 
@@ -54,6 +56,8 @@ class FaultProxy:
     def __init__(self, host: str, port: int, *, in_turns: bool = True) -> None:
         self.to, self.in_turns = (host, port), in_turns
         self.host, self.port = "127.0.0.1", 0
+        self.sleep: Callable[[float], object] = time.sleep
+        """How the seconds of a delay pass."""
         self.choose: Choose = lambda _request: None
         self.bytes_per_second = 0
         """Above zero, each direction of each line carries no more than this."""
@@ -71,9 +75,9 @@ class FaultProxy:
             return
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port = self.port or free_port()  # none that an outgoing line may take while this one is cut
         listener.bind((self.host, self.port))
         listener.listen(128)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
@@ -187,7 +191,7 @@ class _Line:
             if self._fault.does is Does.LANDS_LATE:
                 _reset(self._near)
             if self._fault.does in _LATE:
-                time.sleep(self._fault.seconds)
+                self._proxy.sleep(self._fault.seconds)
 
     def _client_left(self) -> None:
         """What was held back for a client who has gone still has to land: the other side must not be cut before."""
@@ -206,7 +210,7 @@ class _Line:
                     self.reset()
                     return
                 if fault and fault.does is Does.DELAYS_ANSWER:
-                    time.sleep(fault.seconds)
+                    self._proxy.sleep(fault.seconds)
                 self._proxy.wait_while_stalled(piece)
                 self._asked = False
                 self._answered.set()

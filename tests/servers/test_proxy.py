@@ -38,7 +38,7 @@ class Echo:
         self._listener.close()
 
     def await_asked(self, request: bytes) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while request not in self.asked:
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -87,11 +87,15 @@ def test_a_dropped_answer_was_carried_out(proxy: FaultProxy, echo: Echo) -> None
 
 
 def test_a_delayed_request_lands_though_the_client_has_gone(proxy: FaultProxy, echo: Echo) -> None:
+    looked, delays = threading.Event(), []
+    proxy.sleep = lambda seconds: (delays.append(seconds), looked.wait(60))
     proxy.choose = lambda _request: Fault(Does.DELAYS_REQUEST, 0.4)
     with pytest.raises(TimeoutError):
         ask(proxy, b"POST", seconds=0.1)
     assert echo.asked == []
+    looked.set()
     echo.await_asked(b"POST")
+    assert delays == [0.4]
 
 
 def test_a_stalled_line_says_nothing_until_it_is_released(proxy: FaultProxy) -> None:
