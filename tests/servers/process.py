@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 INSTALL = "Install it with `make test-parts` (or scripts/install-test-parts)."
@@ -38,6 +38,14 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@contextlib.contextmanager
+def nobody_listens() -> Iterator[int]:
+    """Give a loopback port that refuses every line for as long as the block lasts: it is taken, and nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def tied_to_this_process(command: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from chartbridge.domain.content import PIECE, Content
 from chartbridge.pms.errors import Misconfigured, Unavailable, Uncertain, Unreadable
 from chartbridge.transport.bodies import Base64
 from chartbridge.transport.http import Http
+from tests.servers.process import nobody_listens
 
 Serve = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"
@@ -24,7 +25,7 @@ class Server:
     def __init__(self, serve: Serve) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.connections = 0
+        self.connections = self.closed = 0
         self.requests: list[bytes] = []
         self._serve = serve
         threading.Thread(target=self._run, daemon=True).start()
@@ -38,6 +39,7 @@ class Server:
             self.connections += 1
             with line:
                 self._serve(line)
+            self.closed += 1
 
     def close(self) -> None:
         self._listener.close()
@@ -71,9 +73,7 @@ def _request(line: socket.socket) -> bytes:
 
 
 def test_a_write_to_nobody_is_provably_not_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(Unavailable) as error:
+    with nobody_listens() as port, pytest.raises(Unavailable) as error:
         _http(port).write("POST", "commlogs", {})
     assert "127.0.0.1" in error.value.safe_message
 
@@ -106,7 +106,7 @@ def test_an_answer_that_never_comes_is_uncertain(server: Callable[[Serve], Serve
 
     def silent(line: socket.socket) -> None:
         _request(line)
-        release.wait(5)
+        release.wait(60)
 
     slow = server(silent)
     with pytest.raises(Uncertain):

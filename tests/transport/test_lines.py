@@ -32,6 +32,14 @@ def _many(line: socket.socket) -> None:
         line.sendall(OK)
 
 
+def _await(what: Callable[[], bool]) -> None:
+    """Wait for what the other side must do in the end, however busy this machine is."""
+    until = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.005)
+
+
 def test_a_line_that_was_idle_for_long_is_not_used(server: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "IDLE_LINE_S", 0.1)
     host = server(_many)
@@ -52,29 +60,30 @@ def test_a_line_that_the_server_has_closed_meanwhile_is_noticed_before_anything_
 
     host = server(one_answer)
     http = _http(host.port)
-    for _ in range(5):
+    for number in range(5):
         assert http.write("POST", "x", {}).status == 200
-        time.sleep(0.05)
+        _await(lambda closed=number + 1: host.closed == closed)  # type: ignore[misc]
     assert host.connections == 5
 
 
 def test_a_line_on_which_an_answer_was_not_read_to_its_end_carries_no_other(server: Starts) -> None:
+    given_up = threading.Semaphore(0)
+
     def slow_then_fine(line: socket.socket) -> None:
         _request(line)
         with suppress(OSError):
             line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-            time.sleep(0.3)
+            given_up.acquire(timeout=60)
             line.sendall(b"{}")
-            time.sleep(0.2)
+            line.recv(1)
 
     host = server(slow_then_fine)
     http = _http(host.port, answer_s=0.15)
     for _ in range(2):
         with pytest.raises(Uncertain):
             http.write("POST", "x", {})
-    until = time.monotonic() + 5
-    while host.connections < 2 and time.monotonic() < until:
-        time.sleep(0.01)
+        given_up.release()
+    _await(lambda: host.closed == 2)
     assert host.connections == 2
 
 
@@ -275,7 +284,7 @@ def _trickles(line: socket.socket, before: bytes, piece: bytes) -> None:
     with suppress(OSError):
         line.recv(65536)
         line.sendall(before)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             line.sendall(piece)
             time.sleep(0.05)
@@ -306,7 +315,7 @@ def _is_given_up(address: str) -> None:
     began = time.monotonic()
     with pytest.raises(NoLine):
         there.borrow()
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 20.0
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from chartbridge.domain.webhooks import Reach
 from chartbridge.transport.outward import NotPosted, pinned, post, target_of
-from tests.servers.process import free_port
+from tests.servers.process import nobody_listens
 from tests.servers.receiver import Receiver, abort, running_receiver, with_status
 
 PUBLIC = "93.184.215.14"
@@ -107,7 +107,8 @@ def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None
 
 def test_why_there_was_no_answer_is_told_apart(receiver: Receiver) -> None:
     on_this_machine = partial(code_of, reach=Reach.MACHINE)
-    assert on_this_machine(f"http://127.0.0.1:{free_port()}/") == "no_connection"
+    with nobody_listens() as port:
+        assert on_this_machine(f"http://127.0.0.1:{port}/") == "no_connection"
     assert on_this_machine("http://no-such-host.invalid/") == "no_such_host"
     receiver.answering = abort
     assert on_this_machine(receiver.url) == "broken"

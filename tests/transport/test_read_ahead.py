@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -99,9 +100,11 @@ def test_another_page_than_the_next_is_not_given(line: Sql) -> None:
 
 def test_a_page_that_waited_for_long_is_read_again(line: Sql) -> None:
     clock = [0.0]
-    ahead, _ = _ahead(line.another(), clock)
+    ahead, asked = _ahead(line.another(), clock)
     ahead.go_on((0,))
     assert ahead.take((0,)) is not None
+    while len(asked) < 2:
+        time.sleep(0.005)  # until the next one has been begun
     clock[0] = STALE_S
     assert ahead.take(("1",)) is None
 
@@ -116,11 +119,12 @@ def test_a_read_that_fails_is_left_to_who_takes_it(line: Sql) -> None:
 
 
 def test_what_nobody_takes_ends(line: Sql) -> None:
+    others = set(threading.enumerate())
     ahead, asked = _ahead(line.another(), [0.0])
     ahead.go_on((0,))
     ahead.stop()
     assert len(asked) <= 3 + 1
-    assert not [each for each in threading.enumerate() if each.name == "read-ahead"]
+    assert not [each for each in set(threading.enumerate()) - others if each.name == "read-ahead"]
 
 
 def test_a_server_that_cannot_pack_is_read_column_by_column(line: Sql) -> None:
