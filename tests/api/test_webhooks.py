@@ -22,7 +22,7 @@ from chartbridge.engine.posting import Posting
 from chartbridge.store import outbox, webhooks
 from chartbridge.store.models import MessageState, Practice, WebhookEndpoint, WebhookMessage
 from chartbridge.transport.outward import post
-from tests.servers.process import free_port
+from tests.servers.process import nobody_listens
 from tests.servers.receiver import Receiver, abort, running_receiver, with_status
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -34,6 +34,12 @@ SVIX = [0, 5, 300, 1800, 7200, 18000, 36000, 36000]
 def receiver() -> Iterator[Receiver]:
     with running_receiver() as running:
         yield running
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    with nobody_listens() as port:
+        yield port
 
 
 @dataclass
@@ -97,7 +103,7 @@ def test_another_secret_does_not_verify(office: Office, receiver: Receiver) -> N
 @pytest.mark.fault("R26")
 @pytest.mark.parametrize("way", ["500", "timeout", "302", "abort", "refused line"])
 def test_a_receiver_that_fails_for_28_hours_is_tried_as_promised_and_given_up_in_sight(
-    office: Office, receiver: Receiver, way: str
+    office: Office, receiver: Receiver, refusing: int, way: str
 ) -> None:
     answers = {
         "500": with_status(500),
@@ -108,7 +114,7 @@ def test_a_receiver_that_fails_for_28_hours_is_tried_as_promised_and_given_up_in
     receiver.answering = answers.get(way, with_status(204))
     right = receiver.url
     if way == "refused line":
-        WebhookEndpoint.objects.update(url=f"http://127.0.0.1:{free_port()}/")
+        WebhookEndpoint.objects.update(url=f"http://127.0.0.1:{refusing}/")
     office.happens()
     impatient = {"post": partial(post, within_s=0.5)} if way == "timeout" else {}
     sender, tried = office.sender(**impatient), list[float]()

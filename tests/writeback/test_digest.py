@@ -17,7 +17,7 @@ from chartbridge.store.models import DailyRun, MailSetting, Writeback
 from chartbridge.transport.mail import NotSent
 from chartbridge.web.reasons import title_of
 from chartbridge.writeback import digest
-from tests.servers.process import free_port
+from tests.servers.process import nobody_listens
 from tests.servers.smtp import MailServerAtWork, mail_server, make_certificate
 from tests.writeback.conftest import Office
 
@@ -122,11 +122,12 @@ def test_once_a_day_at_its_hour_also_after_a_restart(office: Office, server: Mai
 
 
 def test_a_server_that_is_down_is_said_and_tried_again(office: Office, server: MailServerAtWork) -> None:
-    set_up(office, server, port=free_port())
-    office.enqueue(patient="unknown")
-    office.clock.advance(6 * 3600)
-    daily(office).look()
-    daily(office).look()
+    with nobody_listens() as port:
+        set_up(office, server, port=port)
+        office.enqueue(patient="unknown")
+        office.clock.advance(6 * 3600)
+        daily(office).look()
+        daily(office).look()
     row = DailyRun.objects.get()
     assert (row.tries, row.done_at) == (1, None), "it rests before it tries again"
     assert "can't be reached" in mailing.setting(office.practice.pk).error

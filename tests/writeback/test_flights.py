@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 
 import pytest
@@ -89,7 +90,9 @@ def test_what_was_taken_is_read_back_while_more_is_being_sent(
 
     def once_looked(_command: Command) -> None:
         if many.pms.writes == 9:
-            assert looked.acquire(timeout=10)
+            assert looked.acquire(timeout=60)
+            if begun := deliverer._reading_back._begun.get(many.connection.pk):
+                begun[1].result(60)
 
     def at_step(name: str) -> None:
         if name == "looked":
@@ -99,7 +102,8 @@ def test_what_was_taken_is_read_back_while_more_is_being_sent(
 
     monkeypatch.setattr(ScriptedConnector, "landed_all", landed_all)
     many.pms.before = once_looked
-    many.deliver(many.deliverer(at_step))
+    deliverer = many.deliverer(at_step)
+    many.deliver(deliverer)
     assert (True, 8) in beside
     assert set(Writeback.objects.values_list("seen", flat=True)) == {Seen.SEEN}
     many.check()
@@ -157,11 +161,15 @@ def test_nothing_that_was_claimed_ahead_is_sent_behind_a_wall(many: Office) -> N
 
     def away(_command: Command) -> None:
         if many.pms.writes == 2:
-            assert ahead.wait(10)
+            assert ahead.wait(60)
             raise Unavailable("The PMS is away.", retry_after=60)
 
+    def at_step(name: str) -> None:
+        if name == "claimed" and _standing(Delivery.SENDING) == 8:
+            ahead.set()
+
     many.pms.before = away
-    many.deliver(many.deliverer(lambda name: ahead.set() if many.pms.writes and name == "claimed" else None))
+    many.deliver(many.deliverer(at_step))
     assert many.pms.writes == 2
     assert (_standing(Delivery.QUEUED), _standing(Delivery.SENDING)) == (2 * PEOPLE - 1, 0)
     claims = Counter(WritebackEvent.objects.values_list("move", flat=True))
@@ -229,19 +237,27 @@ def test_what_was_being_sent_when_the_process_ended_flies_with_nothing_else(many
     many.check()
 
 
-def test_a_deliverer_that_ends_sends_nothing_behind_its_own_back(many: Office) -> None:
+def test_a_deliverer_that_ends_sends_nothing_behind_its_own_back(
+    many: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever goes wrong while a batch is on its way ends that batch, once the write at hand has been answered."""
     begun, go = threading.Event(), threading.Event()
+    wait = sending.wait
 
     def waits(_command: Command) -> None:
         begun.set()
-        assert go.wait(10)
+        assert go.wait(60)
 
     def fails(name: str) -> None:
-        if name == "claimed" and begun.wait(0.5 if many.pms.writes == 0 else 10) and many.pms.writes == 1:
-            threading.Timer(0.2, go.set).start()
+        if name == "claimed" and _standing(Delivery.SENDING) == 8:
+            assert begun.wait(60)
             raise Died
 
+    def for_the_write_at_hand(running: list[Future[None]], timeout: float | None = None) -> object:
+        go.set()
+        return wait(running, timeout=timeout)
+
+    monkeypatch.setattr(sending, "wait", for_the_write_at_hand)
     many.pms.before = waits
     with pytest.raises(Died):
         many.deliver(many.deliverer(fails))
@@ -390,7 +406,7 @@ def test_a_document_that_is_on_its_way_for_minutes_keeps_the_lease_and_the_pract
     def slow(_command: Command) -> None:
         for _ in range(12):
             office.clock.advance(one_hub.GOOD_FOR_S + 1)
-            until = time.monotonic() + 5
+            until = time.monotonic() + 60
             while not deliverer._one_hub.known_ours(pk) and time.monotonic() < until:
                 time.sleep(0.01)
             fence.last_moment()
@@ -402,17 +418,22 @@ def test_a_document_that_is_on_its_way_for_minutes_keeps_the_lease_and_the_pract
 
 
 def test_threads_are_used_again_and_end_when_nothing_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_KEPT_S", 0.2)
+    monkeypatch.setattr(sending, "_KEPT_S", 1.0)
     others = set(threading.enumerate())
     pool, met = sending.Threads(), threading.Barrier(3)
-    assert len({pool.submit(threading.current_thread).result() for _ in range(50)}) <= 2
-    both = [pool.submit(met.wait, 5) for _ in range(2)]
-    met.wait(5)
-    assert sorted(each.result(5) for each in both) != [None, None]
+    used = set()
+    for _ in range(50):
+        used.add(pool.submit(threading.current_thread).result())
+        assert pool._idle.acquire(timeout=60), "it waits for the next job"
+        pool._idle.release()
+    assert len(used) <= 2
+    both = [pool.submit(met.wait, 60) for _ in range(2)]
+    met.wait(60)
+    assert sorted(each.result(60) for each in both) != [None, None]
     failing = pool.submit(int, "no number")
-    assert isinstance(failing.exception(5), ValueError)
-    until = time.monotonic() + 5
+    assert isinstance(failing.exception(60), ValueError)
+    until = time.monotonic() + 60
     while set(threading.enumerate()) - others and time.monotonic() < until:
         time.sleep(0.05)
     assert not set(threading.enumerate()) - others
-    assert pool.submit(int, "7").result(5) == 7
+    assert pool.submit(int, "7").result(60) == 7
