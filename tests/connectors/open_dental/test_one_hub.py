@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from chartbridge.pms.connector import Holding
 from chartbridge.pms.errors import Unavailable
 from tests.connectors.open_dental.rig import OpenDentalRig
 from tests.servers.mariadb import MariaDb
+
+
+def _held_in_the_end(connector: object) -> Holding:
+    """A server takes a moment to notice that the session which held it has ended."""
+    until = time.monotonic() + 60
+    while True:
+        holding: Holding = connector.hold_practice("1")  # type: ignore[attr-defined]
+        if holding.ours or time.monotonic() > until:
+            return holding
+        time.sleep(0.02)
 
 
 def test_a_second_hub_does_not_get_the_practice_until_the_first_lets_go(myisam_rig: OpenDentalRig) -> None:
@@ -17,7 +30,7 @@ def test_a_second_hub_does_not_get_the_practice_until_the_first_lets_go(myisam_r
     assert second.hold_practice("2").ours, "another practice's"  # type: ignore[attr-defined]
     second.close()
     first.close()
-    assert second.hold_practice("1").ours  # type: ignore[attr-defined]
+    assert _held_in_the_end(second).ours
     second.close()
 
 
@@ -28,7 +41,7 @@ def test_whoever_loses_the_line_says_that_the_practice_was_taken_anew(myisam_rig
     with pytest.raises(Unavailable):
         connector.hold_practice("1")  # type: ignore[attr-defined]
     myisam_rig.come_back()
-    holding = connector.hold_practice("1")  # type: ignore[attr-defined]
+    holding = _held_in_the_end(connector)
     assert holding.ours
     assert holding.taken_anew
     connector.close()
