@@ -81,6 +81,7 @@ def test_the_thread_has_its_memory_for_pages_again_afterwards() -> None:
 def test_a_full_disk_is_called_that_and_nothing_is_kept() -> None:
     if connection.vendor != "sqlite":
         return
+    connection.ensure_connection()
     (used,), (free,) = blobs._pragma("page_count"), blobs._pragma("freelist_count")
     large = Content.of(of((free + 60) * 4096))
     (most,) = blobs._pragma(f"max_page_count={used + 20}")

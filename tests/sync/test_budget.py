@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 import pytest
 from django.test import Client
@@ -26,6 +26,14 @@ from tests.web.desk import at_desk, person
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TURN = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+class Noon(datetime):
+    """The time of day that the pages go by."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return NOON.astimezone(tz)
 
 
 class Office:
@@ -181,12 +189,14 @@ def test_intervals_go_from_two_minutes_to_an_hour(office: Office) -> None:
         save_stream_setting(office.link.pk, Stream.PATIENTS, True, seconds)
 
 
-def test_the_pages_show_what_is_used_and_what_it_comes_to(office: Office) -> None:
+def test_the_pages_show_what_is_used_and_what_it_comes_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chartbridge.web.health.timezone", office.clock)  # else it depends on the day of the month
+    monkeypatch.setattr("chartbridge.web.settings.connection.datetime", Noon)
     desk = at_desk(person(office.practice, Role.MANAGER))
     office.check()
-    CallUse.objects.update_or_create(
-        connection=office.link, month=call_uses.month_of(datetime.now(UTC)), defaults={"calls": 1234}
-    )
+    office.use(1234)
     for address in ("/health/", "/settings/connection/"):
         page = desk.get(address).content.decode()
         assert "1,234 of 30,000 (4 %)" in page
