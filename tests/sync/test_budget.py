@@ -192,7 +192,9 @@ def test_intervals_go_from_two_minutes_to_an_hour(office: Office) -> None:
 def test_the_pages_show_what_is_used_and_what_it_comes_to(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chartbridge.web.health.timezone", office.clock)  # else it depends on the day of the month
+    monkeypatch.setattr(
+        "chartbridge.web.health.timezone", office.clock
+    )  # else it depends on the day of the month
     monkeypatch.setattr("chartbridge.web.settings.connection.datetime", Noon)
     desk = at_desk(person(office.practice, Role.MANAGER))
     office.check()
