@@ -40,8 +40,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give this process (each xdist worker is one) its own data folder and choose the database."""
     import hypothesis
     from django.conf import settings
-    from hypothesis import HealthCheck
-    from hypothesis import settings as examples
 
     from chartbridge.bootstrap import make_registry
     from chartbridge.domain.clock import SystemClock
@@ -50,9 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
     from chartbridge.store.live_connectors import LiveConnectors, install_live
     from chartbridge.store.secrets import ensure_key
 
-    # no time limit of Hypothesis's own for an example: on a busy machine any of them may take long
-    examples.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    examples.load_profile("busy machine")
     folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="chartbridge-tests-")))
     os.environ["CHARTBRIDGE_DATA"] = str(folder)
     settings.DATA_DIR = folder
