@@ -60,7 +60,7 @@ class Demo:
         return [match for line in self.told if (match := re.search(pattern, line))]
 
     def wait_for(
-        self, pattern: str, *, times: int = 1, more: bool = False, seconds: float = 90.0
+        self, pattern: str, *, times: int = 1, more: bool = False, seconds: float = 200.0
     ) -> re.Match[str]:
         """Wait until so many lines fit; with `more`, so many beyond those that are there already."""
         with self._new:
@@ -184,7 +184,7 @@ def test_after_kills_of_the_hub_and_of_the_practice_all_settles_reconciliation_i
         )
         looked = by_command("reconcile", tmp_path / "data" / "hub")
         demo.process.send_signal(signal.SIGINT)
-        report = demo.end(60)
+        report = demo.end()
     finally:
         stop(demo.process)  # type: ignore[arg-type]
     found = re.search(r"(\d+) of (\d+) in the chart as written", looked)
@@ -250,7 +250,7 @@ def by_command(name: str, data: Path, *words: str) -> str:
 
 def test_an_activity_that_the_hub_lost_altogether_is_missing_in_the_report(tmp_path: Path) -> None:
     """Its rows are taken out of the store behind the hub, after it was acknowledged."""
-    demo = Demo(tmp_path, "--seconds", "12", "--speed", "2")
+    demo = Demo(tmp_path, "--speed", "2")
     try:
         demo.wait_for(r"[1-9]\d* in the chart and read back")
         store = sqlite3.connect(tmp_path / "data" / "hub" / "chartbridge.sqlite3", timeout=30)
@@ -259,6 +259,7 @@ def test_an_activity_that_the_hub_lost_altogether_is_missing_in_the_report(tmp_p
             ((lost,),) = store.execute(done).fetchall()
             store.execute("DELETE FROM store_writeback WHERE activity_id=?", (lost,))
             store.execute("DELETE FROM store_activity WHERE id=?", (lost,))
+        demo.process.send_signal(signal.SIGINT)
         assert demo.process.wait(200) == 1, "".join(demo.told)
     finally:
         stop(demo.process)  # type: ignore[arg-type]
@@ -272,7 +273,7 @@ def test_ctrl_c_ends_it_cleanly_with_a_summary(tmp_path: Path) -> None:
         pids = demo.wait_for(r"hub (\d+), sandbox (\d+)").groups()
         demo.wait_for("came in", times=2)
         demo.process.send_signal(signal.SIGINT)
-        demo.end(30)
+        demo.end()
     finally:
         stop(demo.process)  # type: ignore[arg-type]
     assert any("The practice's own tables" in line for line in demo.told)

@@ -47,7 +47,7 @@ def ready(sandbox: Sandbox) -> Iterator[Ready]:
     read = StreamState.objects.filter(stream="patients", first_read_done_at__isnull=False)
     await_(read.exists, "the first read of the patients")
     yield made
-    assert hub.stop(30)
+    assert hub.stop(120)
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_whoever_reads_only_the_beginning_of_an_export_gets_no_fault_of_ours() -
     )
     command = [sys.executable, "-c", code]
     try:
-        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=240)
     finally:
         os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, b"")
