@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -164,8 +165,10 @@ def test_no_cell_is_a_formula(value: str) -> None:
 
 
 def test_a_day_is_looked_for_in_the_practices_own_tables(
-    ready: Ready, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    ready: Ready, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    came_in = Activity.objects.latest("pk").accepted_at  # whatever the time is, no midnight lies between
+    monkeypatch.setattr(proving, "datetime", SimpleNamespace(now=came_in.astimezone))
     assert proving.reconcile_day([ready.practice_id], None) == 0
     assert "3 of 3 in the chart as written" in capsys.readouterr().out
     gone, copied, edited = Writeback.objects.order_by("pk")
