@@ -37,7 +37,9 @@ def running_browser() -> Iterator[Browser]:
     """Start one browser; pages in it are made by whoever needs them."""
     program = find_program(["chromium", "chromium-browser", "google-chrome"], part="Chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_QUIET, headless=True)
+        browser = playwright.chromium.launch(
+            executable_path=program, args=_QUIET, headless=True, timeout=120_000
+        )
         try:
             yield browser
         finally:

@@ -139,6 +139,8 @@ def test_the_hash_of_the_last_good_verification_is_kept_and_shows_what_is_cut_of
     assert "not whole" in html
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 def test_a_ledger_of_200000_entries_is_never_whole_in_memory(sign_in: SignIn, day: Day) -> None:
     a_written_note(day)
@@ -205,7 +207,7 @@ def test_where_not_everything_is_shown_it_says_so(
 @pytest.mark.parametrize("size", SIZES)
 def test_these_pages_can_be_used_by_everybody(live_hub: LiveHub, browser: Browser, size: str) -> None:
     a_written_note(a_day(live_hub.practice))
-    context = browser.new_context(viewport=SIZES[size], color_scheme="dark")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES[size], color_scheme="dark", reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     live_hub.sign_in(page)
     found = []

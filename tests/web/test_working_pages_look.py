@@ -55,7 +55,7 @@ def test_no_page_has_a_serious_finding_or_scrolls_sideways(
     live_hub: LiveHub, browser: Browser, size: str, colours: str
 ) -> None:
     everything_that_can_be_shown(a_day(live_hub.practice))
-    context = browser.new_context(viewport=SIZES[size], color_scheme=colours)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -76,7 +76,7 @@ def test_no_page_has_a_serious_finding_or_scrolls_sideways(
 
 def test_the_move_menu_has_no_serious_finding(live_hub: LiveHub, browser: Browser) -> None:
     a_day(live_hub.practice)
-    context = browser.new_context(viewport=SIZES["phone"])  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES["phone"], reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     live_hub.sign_in(page)
     page.goto(f"{live_hub.url}/flow/")
