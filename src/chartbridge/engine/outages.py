@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from chartbridge.store.wake import Lane
 
-ASK_EVERY = 4.0
-"""Seconds between two turns of one lane while the PMS is away: reading and writing together ask every two seconds.
-
-Each lane has its own time, so that neither keeps the other from asking."""
+ASK_EVERY = 2.2
+"""Seconds between two turns while the PMS is away. Reading and writing take places in one line, the first to come
+first: so neither keeps the other from asking, and one alone need not wait for the other."""
 JUST_NOW = 2.0
 """Seconds after an answer within which a turn that got none found a line broken, not the PMS away: when it is back, the
 lines from before its restart are found broken one by one."""
@@ -22,7 +21,8 @@ class Outages:
     """By connection and lane, in seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._not_before: dict[tuple[int, Lane], float] = {}
+        self._places: dict[tuple[int, Lane], float] = {}
+        self._next_place: dict[int, float] = {}
         self._answered_at: dict[int, float] = {}
 
     def heard(self, connection_id: int, lane: Lane, answered: bool | None, now: float) -> bool:
@@ -33,23 +33,27 @@ class Outages:
         """
         if answered:
             self._answered_at[connection_id] = now
-            waited = [self._not_before.pop((connection_id, each), None) for each in Lane]
+            waited = [self._places.pop((connection_id, each), None) for each in Lane]
+            waited.append(self._next_place.pop(connection_id, None))
             return any(each is not None for each in waited)
-        if answered is False and now - self._answered_at.get(connection_id, float("-inf")) < JUST_NOW:
-            self._not_before.setdefault((connection_id, lane), now + ONE_LINE)
-        elif answered is False:
-            for each in Lane:
-                self._not_before.setdefault((connection_id, each), now + ASK_EVERY)
-        elif (connection_id, lane) in self._not_before:
-            self._not_before[connection_id, lane] = now + ONE_LINE
+        if answered is None:
+            if connection_id in self._next_place:
+                self._places[connection_id, lane] = now + ONE_LINE
+        elif now - self._answered_at.get(connection_id, float("-inf")) < JUST_NOW:
+            self._places.setdefault((connection_id, lane), now + ONE_LINE)
+        else:
+            self._next_place.setdefault(connection_id, now + ASK_EVERY)
         return False
 
     def ask(self, connection_id: int, lane: Lane, now: float) -> float | None:
         """Take leave to ask: None where a turn may run now, else the time at which to come again."""
-        not_before = self._not_before.get((connection_id, lane))
-        if not_before is None:
-            return None
-        if now < not_before:
-            return not_before
-        self._not_before[connection_id, lane] = now + ASK_EVERY
+        place = self._places.get((connection_id, lane))
+        next_place = self._next_place.get(connection_id)
+        if next_place is not None and (place is None or place <= now - ASK_EVERY):  # none, or one left unused
+            place = max(now, next_place)
+            self._next_place[connection_id] = place + ASK_EVERY
+        if place is not None and now < place:
+            self._places[connection_id, lane] = place
+            return place
+        self._places.pop((connection_id, lane), None)
         return None
