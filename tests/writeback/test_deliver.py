@@ -219,6 +219,36 @@ def test_an_uncertain_write_holds_up_its_patient_and_nobody_else(office: Office)
     office.check()
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_is_on_its_way_is_left_alone_by_send_again_on_a_page_from_before(
+    office: Office, answered: bool
+) -> None:
+    office.enqueue()
+
+    def pressed(_command: Command) -> None:
+        LookupEntry.objects.filter(key="9").update(active=False)
+        stood = stands(office)
+        assert retry(office.practice.pk, [office.only().pk], "mary@example.com", clock=office.clock) == 0
+        assert stands(office) == stood
+
+    office.pms.after = pressed if answered else lose_answer
+    office.deliver()
+    if not answered:
+        pressed(None)  # type: ignore[arg-type]
+    office.pms.after = lambda _: None
+    office.settle()
+    LookupEntry.objects.filter(key="9").update(active=True)
+    retry_alike(office.practice.pk, "provider_inactive", "mary@example.com", clock=office.clock)
+    office.settle()
+    office.check()
+    assert (office.only().delivery, office.only().seen) == (Delivery.TAKEN, Seen.SEEN)
+
+
+def stands(office: Office) -> tuple[str, str]:
+    row = office.only()
+    return row.delivery, row.reason_code
+
+
 def test_what_may_never_be_repeated_waits_for_a_person(make_office: Callable[..., Office]) -> None:
     office = make_office(repeat=Repeat.NEVER)
     office.enqueue()

@@ -67,6 +67,7 @@ _BY_SETTINGS = (
     "misconfigured",
     "unknown_patient",
 )
+_ON_THE_WAY = (Delivery.SENDING, Delivery.UNCERTAIN)
 _WISHED = (Delivery.HELD, Delivery.QUEUED, Delivery.SENDING, Delivery.UNCERTAIN, Delivery.TAKEN)
 _UNWRITTEN = {"no_connection", "text_too_long"}
 _REOPENED, _WHOSE = "reopened", "who_is_this"
@@ -293,6 +294,8 @@ def _free(desk: Desk, rows: Sequence[Row], who: str, now: datetime) -> int:
     for row in rows:
         if row.reason_code == REPLACED:
             continue  # what is connected now is another PMS: it knows nothing of it
+        if row.delivery in _ON_THE_WAY:
+            continue  # first its answer, or what is found, whatever the settings say now
         if row.reason_code == FOR_ANOTHER and row.delivery == Delivery.SKIPPED:
             # A person must first say that it is the same patient.
             changes.append(change(row, Event.PARK, detail={"code": FOR_ANOTHER}))
