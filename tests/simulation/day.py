@@ -122,7 +122,7 @@ class Day:
     def _live(self) -> None:
         weighted = [deed for weight, deed in self.deeds for _ in range(weight)]
         for _ in range(self.actions):
-            self._alive(self._start)
+            self._begin()
             deed = self.world.pick(weighted)
             self.world.log(deed.__name__)
             self._alive(deed)
@@ -135,6 +135,11 @@ class Day:
         if self.hub is None:
             self.hub = Hub(self.world, self._names)
             self.hub.begin()
+
+    def _begin(self) -> None:
+        """Have the hub run, however often it ends while it starts."""
+        while self.hub is None:
+            self._alive(self._start)
 
     def _turn(self) -> None:
         if self.hub is None:
@@ -292,7 +297,7 @@ class Day:
         self.pms.heal()
         world.dies_in = None
         world.offset = timedelta(0)
-        self._alive(self._start)
+        self._begin()
         assert self.hub
         self._hand_in()
         NoteSetting.objects.update(allow=True)
