@@ -74,6 +74,15 @@ def test_a_line_that_breaks_just_after_an_answer_stops_its_own_lane_for_a_moment
     assert outages.ask(1, Lane.READ, 102.1) == 100.0 + JUST_NOW + ASK_EVERY, "it is away after all"
 
 
+def test_the_second_that_gets_no_answer_says_that_it_is_away_however_lately_it_was_there() -> None:
+    outages = Outages()
+    outages.heard(1, Lane.READ, True, 100.0)
+    outages.heard(1, Lane.READ, False, 100.1)
+    outages.heard(1, Lane.WRITE, False, 100.5)
+    asked = asks(outages, list(Lane), 100.6, 111.0)
+    assert [at for _, at in asked] == pytest.approx([100.5 + n * ASK_EVERY for n in range(1, 5)], abs=0.1)
+
+
 def test_a_turn_that_asked_nothing_does_not_say_that_it_is_back() -> None:
     outages = Outages()
     outages.heard(1, Lane.READ, False, 100.0)

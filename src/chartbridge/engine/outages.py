@@ -11,8 +11,8 @@ ASK_EVERY = 2.2
 """Seconds between two turns while the PMS is away. Reading and writing take places in one line, the first to come
 first: so neither keeps the other from asking, and one alone need not wait for the other."""
 JUST_NOW = 2.0
-"""Seconds after an answer within which a turn that got none found a line broken, not the PMS away: when it is back, the
-lines from before its restart are found broken one by one."""
+"""Seconds after an answer within which the first turn that gets none found a line broken, not the PMS away: when it is
+back, a line from before its restart may be found broken."""
 ONE_LINE = 1.0
 """Seconds after which such a lane asks again."""
 
@@ -39,10 +39,12 @@ class Outages:
         if answered is None:
             if connection_id in self._next_place:
                 self._places[connection_id, lane] = now + ONE_LINE
-        elif now - self._answered_at.get(connection_id, float("-inf")) < JUST_NOW:
+        elif now - self._answered_at.pop(connection_id, float("-inf")) < JUST_NOW:
             self._places.setdefault((connection_id, lane), now + ONE_LINE)
-        else:
-            self._next_place.setdefault(connection_id, now + ASK_EVERY)
+        elif connection_id not in self._next_place:
+            self._next_place[connection_id] = now + ASK_EVERY
+            for each in Lane:
+                self._places.pop((connection_id, each), None)
         return False
 
     def ask(self, connection_id: int, lane: Lane, now: float) -> float | None:
