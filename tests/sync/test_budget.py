@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, tzinfo
+from typing import Self
 
 import pytest
 from django.test import Client
@@ -32,8 +33,8 @@ class Noon(datetime):
     """The time of day that the pages go by."""
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        return NOON.astimezone(tz)
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(NOON.timestamp(), tz)
 
 
 class Office:

@@ -207,7 +207,7 @@ def test_where_not_everything_is_shown_it_says_so(
 @pytest.mark.parametrize("size", SIZES)
 def test_these_pages_can_be_used_by_everybody(live_hub: LiveHub, browser: Browser, size: str) -> None:
     a_written_note(a_day(live_hub.practice))
-    context = browser.new_context(viewport=SIZES[size], color_scheme="dark", reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES[size], color_scheme="dark", reduced_motion="reduce")
     page = context.new_page()
     live_hub.sign_in(page)
     found = []

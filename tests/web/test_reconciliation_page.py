@@ -306,7 +306,7 @@ def test_both_pages_can_be_used_by_everybody(
     a_run(day)
     a_run(day, *FindingKind, FindingKind.TWICE)
     MirrorPatient.objects.filter(key="11").update(last_name="Van der Berg-Montgomery-Wolkenstein")
-    context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")
     page = context.new_page()
     live_hub.sign_in(page)
     found = []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.store.models import Connection, Delivery, Seen, StreamState
@@ -14,7 +14,10 @@ from tests.conftest import LiveHub
 from tests.web.day import Day, a_day, a_document, a_status_wish, a_visit, a_writeback, an_activity
 
 PAGES = ("/flow/", "/patients/", "/patients/11/", "/writebacks/", "/writebacks/?show=all", "/health/")
-SIZES = {"phone": {"width": 375, "height": 812}, "desk": {"width": 1440, "height": 900}}
+SIZES: dict[str, ViewportSize] = {
+    "phone": {"width": 375, "height": 812},
+    "desk": {"width": 1440, "height": 900},
+}
 
 
 def everything_that_can_be_shown(day: Day) -> None:
@@ -55,7 +58,7 @@ def test_no_page_has_a_serious_finding_or_scrolls_sideways(
     live_hub: LiveHub, browser: Browser, size: str, colours: str
 ) -> None:
     everything_that_can_be_shown(a_day(live_hub.practice))
-    context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -76,7 +79,7 @@ def test_no_page_has_a_serious_finding_or_scrolls_sideways(
 
 def test_the_move_menu_has_no_serious_finding(live_hub: LiveHub, browser: Browser) -> None:
     a_day(live_hub.practice)
-    context = browser.new_context(viewport=SIZES["phone"], reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZES["phone"], reduced_motion="reduce")
     page = context.new_page()
     live_hub.sign_in(page)
     page.goto(f"{live_hub.url}/flow/")

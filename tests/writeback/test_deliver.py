@@ -13,6 +13,7 @@ from chartbridge.pms.commands import AddNote, Command
 from chartbridge.pms.errors import Misconfigured, Refused, Unauthorised, Unavailable, Uncertain, Unreadable
 from chartbridge.pms.manifest import Repeat
 from chartbridge.store.models import Connection, Delivery, LookupEntry, NoteSetting, Notice, Seen, Writeback
+from chartbridge.store.one_hub import OneHub
 from chartbridge.writeback.mend import free_after_setting, retry, retry_alike
 from tests.writeback.conftest import Office
 from tests.writeback.scripted_pms import lose_answer
@@ -225,16 +226,16 @@ def test_what_is_on_its_way_is_left_alone_by_send_again_on_a_page_from_before(
 ) -> None:
     office.enqueue()
 
-    def pressed(_command: Command) -> None:
+    def pressed(*_: object) -> None:
         LookupEntry.objects.filter(key="9").update(active=False)
-        stood = stands(office)
+        stood = office.only().delivery
         assert retry(office.practice.pk, [office.only().pk], "mary@example.com", clock=office.clock) == 0
-        assert stands(office) == stood
+        assert office.only().delivery == stood
 
     office.pms.after = pressed if answered else lose_answer
     office.deliver()
     if not answered:
-        pressed(None)  # type: ignore[arg-type]
+        pressed()
     office.pms.after = lambda _: None
     office.settle()
     LookupEntry.objects.filter(key="9").update(active=True)
@@ -242,11 +243,6 @@ def test_what_is_on_its_way_is_left_alone_by_send_again_on_a_page_from_before(
     office.settle()
     office.check()
     assert (office.only().delivery, office.only().seen) == (Delivery.TAKEN, Seen.SEEN)
-
-
-def stands(office: Office) -> tuple[str, str]:
-    row = office.only()
-    return row.delivery, row.reason_code
 
 
 def test_what_may_never_be_repeated_waits_for_a_person(make_office: Callable[..., Office]) -> None:
@@ -439,3 +435,15 @@ def test_a_clock_that_was_set_back_does_not_stop_writing(office: Office) -> None
     office.clock.jump(office.clock.now().replace(year=2024))
     office.deliver()
     assert office.only().seen == Seen.SEEN
+
+
+def test_where_the_pms_cant_say_whose_the_practice_is_the_turn_says_that_it_is_away(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> bool:
+        raise Unavailable("The PMS is away.")
+
+    office.enqueue()
+    monkeypatch.setattr(OneHub, "ours", away)
+    assert office.deliverer().deliver(office.connection.pk).answered is False
+    assert office.only().delivery == Delivery.QUEUED

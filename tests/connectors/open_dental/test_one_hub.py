@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from chartbridge.pms.connector import Holding
+from chartbridge.pms.connector import Holding, HoldsPractice
 from chartbridge.pms.errors import Unavailable
 from tests.connectors.open_dental.rig import OpenDentalRig
 from tests.servers.mariadb import MariaDb
 
 
-def _held_in_the_end(connector: object) -> Holding:
+def _held_in_the_end(connector: HoldsPractice) -> Holding:
     """A server takes a moment to notice that the session which held it has ended."""
     until = time.monotonic() + 60
     while True:
-        holding: Holding = connector.hold_practice("1")  # type: ignore[attr-defined]
+        holding = connector.hold_practice("1")
         if holding.ours or time.monotonic() > until:
             return holding
         time.sleep(0.02)
