@@ -72,6 +72,14 @@ def test_another_status_is_kept_as_it_stands() -> None:
     assert "Abducted" not in STATUSES
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_the_first_phone_of_a_kind_is_the_first_by_number(kind: type) -> None:
+    phones = [{"phoneType": "HOME", "number": f"no. {n}", "sequence": kind(n)} for n in (10, 9, 11)]
+    assert codec.patient({"id": 5, "lastName": "Ng", "phones": phones}).home_phone == "no. 9"
+    phones.append({"phoneType": "HOME", "number": "unnumbered", "sequence": "soon"})
+    assert codec.patient({"id": 5, "lastName": "Ng", "phones": phones}).home_phone == "unnumbered"
+
+
 def test_a_patient_keeps_what_is_not_understood() -> None:
     phones = [
         {"phoneType": "HOME", "number": "2", "sequence": 2},

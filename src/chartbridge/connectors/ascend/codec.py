@@ -49,7 +49,7 @@ def appointment(item: Item, zone: ZoneInfo) -> Appointment:
 def patient(item: Item) -> Patient:
     """One person. The first phone of a kind is the one that is shown."""
     phones: dict[str, str] = {}
-    for each in sorted(_items(item.get("phones")), key=lambda phone: str(phone.get("sequence", ""))):
+    for each in sorted(_items(item.get("phones")), key=_place):
         if (field := PHONES.get(_text(each, "phoneType"))) and _text(each, "number"):
             phones.setdefault(field, _text(each, "number"))
     word = _text(item, "patientStatus")
@@ -69,6 +69,12 @@ def patient(item: Item) -> Patient:
         work_phone=phones.get("work_phone", ""),
         mobile_phone=phones.get("mobile_phone", ""),
     )
+
+
+def _place(phone: Item) -> int:
+    """Where a phone stands among a person's; before all others where it does not say so."""
+    said = _text(phone, "sequence")
+    return int(said) if said.isascii() and said.isdecimal() else -1
 
 
 def decode(items: list[Item], make: Callable[[Item], Record]) -> tuple[list[Record], list[BadRow]]:
