@@ -85,7 +85,7 @@ def groups(practice_id: int, wanted: Filter) -> list[Group]:
         _matching(practice_id, wanted)
         .values_list("reason_code")
         .annotate(n=Count("pk"), retryable=Count("pk", filter=_CAN_RETRY), oldest=Min("created_at"))
-        .order_by("oldest")
+        .order_by("oldest", "reason_code")
     )
     return [Group(reason=code, count=n, retryable=again, oldest=at) for code, n, again, at in rows]
 
