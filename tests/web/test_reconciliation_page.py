@@ -155,7 +155,7 @@ def test_a_merge_is_told_and_offers_no_correction(day: Day, desk: Client) -> Non
 
 
 def test_what_may_be_a_merge_is_corrected_only_once_a_person_is_sure(day: Day, desk: Client) -> None:
-    found = a_run(day, FindingKind.MAYBE_MERGED, FindingKind.MAYBE_MERGED).findings.all()
+    found = a_run(day, FindingKind.MAYBE_MERGED, FindingKind.MAYBE_MERGED).findings.order_by("pk")
     found.update(records=[["commlog 4711", "13"]])
     html = desk.get("/writebacks/reconciliation/").content.decode()
     assert "does not say whether the two were merged" in html
