@@ -7,12 +7,10 @@ import re
 from html import unescape
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.store.models import Connection, Delivery, MirrorPatient, Practice, Role, Seen, Writeback
-from chartbridge.store.writebacks import Filter, groups
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_writeback, an_activity
 
@@ -58,17 +56,6 @@ def test_problems_are_grouped_by_reason_with_their_count_oldest_first(
     assert "waiting 1 h" in html
     assert html.count("DOC9 is no longer active in Open Dental.") == 1
     assert "Taken, but not to be found" in html
-
-
-def test_reasons_of_one_moment_keep_their_places(day: Day) -> None:
-    activity = an_activity(day, "11", NOTE, "x")
-    codes = ["too_old", "conflict", "refused", "internal", "note_type_gone", "patient_deleted", "crashed"]
-    for code in codes:
-        a_writeback(day, activity, Delivery.PARKED, reason_code=code, reason="x")
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_sort = off")  # it groups by hash then, as it does with many rows
-    assert [group.reason for group in groups(day.practice.pk, Filter())] == sorted(codes)
 
 
 def test_all_of_one_reason_are_listed(day: Day, stuck: list[Writeback], desk: Client) -> None:

@@ -9,6 +9,7 @@ from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.errors import Refused
 from chartbridge.store import deliveries, ledger, moving, queue
 from chartbridge.store.models import Delivery, Writeback, WritebackEvent
+from chartbridge.store.writebacks import Filter, groups
 from chartbridge.writeback.changes import change
 from chartbridge.writeback.enqueue import enqueue_status_move
 from chartbridge.writeback.preview import preview_note
@@ -150,6 +151,16 @@ def test_pages_get_their_lists_in_a_fixed_number_of_queries(office: Office) -> N
     assert queue.recent_by_kind(office.practice.pk, office.clock.now()) == {
         "patient_note": {"done": 15, "attention": 15, "held": 1}
     }
+
+
+def test_reasons_of_one_moment_keep_their_places(office: Office) -> None:
+    codes = ["too_old", "conflict", "refused", "internal", "note_type_gone", "patient_deleted", "crashed"]
+    for code in codes:
+        Writeback.objects.filter(pk=office.enqueue()[0].pk).update(delivery=Delivery.PARKED, reason_code=code)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_sort = off")  # it groups by hash then, as it does with many rows
+    assert [group.reason for group in groups(office.practice.pk, Filter())] == sorted(codes)
 
 
 @pytest.mark.parametrize("kind", ActivityKind)
