@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from chartbridge.domain.clock import SystemClock
 from chartbridge.store import ledger_checks, ledger_export, reconciliations, tending
 from chartbridge.store.live_connectors import live
-from chartbridge.store.models import FindingKind, Practice
+from chartbridge.store.models import FindingKind, Practice, ReconciliationFinding
 from chartbridge.writeback import reconcile
 
 WHO = "command line"
@@ -28,6 +28,13 @@ _WORDS = {
     FindingKind.MERGED: "under the patient into whom its own was merged: it is in the chart",
     FindingKind.CHANGED: "changed since",
     FindingKind.UNREADABLE: "not to be read there",
+}
+_CHANGES = {
+    "text": "its text",
+    "type_key": "its type",
+    "medium": "its mode",
+    "direction": "whether sent or received",
+    "at": "its date or time",
 }
 
 
@@ -95,10 +102,13 @@ def reconcile_day(practice_ids: Sequence[int], day: date | None) -> int:
             places = (
                 ", ".join(f"{record} at patient {patient}" for record, patient in each.records) or "nowhere"
             )
-            print(
-                f"  {'✓' if fine else '✗'} Writeback {each.writeback_id} is {_WORDS[FindingKind(each.kind)]}: {places}"
-            )
+            print(f"  {'✓' if fine else '✗'} Writeback {each.writeback_id} is {_words(each)}: {places}")
     return int(bool(wrong))
+
+
+def _words(found: ReconciliationFinding) -> str:
+    what = ", ".join(_CHANGES[what] for what, *_ in found.changes)
+    return _WORDS[FindingKind(found.kind)] + (f" ({what})" if what else "")
 
 
 def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:

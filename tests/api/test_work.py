@@ -17,6 +17,8 @@ from chartbridge.store.models import (
     Connection,
     NoteSetting,
     Notice,
+    Reconciliation,
+    ReconciliationFinding,
     StreamState,
     Writeback,
 )
@@ -240,3 +242,21 @@ def test_a_number_that_is_still_being_committed_is_waited_for_a_second() -> None
     assert gaps.settled(rows, 10, now=0.0) == rows[:1]
     assert gaps.settled(rows, 10, now=0.9) == rows[:1]
     assert gaps.settled(rows, 10, now=1.1) == rows
+
+
+def test_a_look_at_a_day_says_what_was_changed(program: Program) -> None:
+    answer = program.send("/activities", TEXT)
+    written = Writeback.objects.filter(activity_id=body_of(answer)["id"]).get()
+    now = timezone.now()
+    run = Reconciliation.objects.create(
+        practice=written.practice, day=now.date(), who="chartbridge", started_at=now, total=1, looked=1
+    )
+    ReconciliationFinding.objects.create(
+        run=run,
+        writeback=written,
+        kind="changed",
+        records=[["commlog 4711", written.patient_key]],
+        changes=[["text", "", ""], ["type_key", "71", "72"]],
+    )
+    (told,) = body_of(program.get("/reconciliation"))["findings"]
+    assert (told["kind"], told["changes"]) == ("changed", ["text", "type_key"])

@@ -180,8 +180,12 @@ def test_a_day_is_looked_for_in_the_practices_own_tables(
     told = capsys.readouterr().out
     assert f"Writeback {gone.pk} is missing in the PMS" in told
     assert f"Writeback {copied.pk} is there more than once" in told
-    assert f"Writeback {edited.pk} is changed since" in told
+    assert f"Writeback {edited.pk} is changed since (its text): commlog" in told
     assert "mornings" not in told
+    sandbox.db.run("UPDATE commlog SET CommType=304, Mode_=1 WHERE Note LIKE ?", f"%{edited.marker}%")
+    assert proving.reconcile_day([ready.practice_id], None) == 1
+    told = capsys.readouterr().out
+    assert f"Writeback {edited.pk} is changed since (its text, its type, its mode): commlog" in told
 
 
 def test_a_pms_that_is_away_is_said(

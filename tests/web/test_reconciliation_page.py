@@ -17,6 +17,7 @@ from chartbridge.store.models import (
     AuditEntry,
     Delivery,
     FindingKind,
+    LookupEntry,
     MirrorPatient,
     Practice,
     Reconciliation,
@@ -95,6 +96,37 @@ def test_what_is_missing_is_written_again_and_what_may_stay_is_kept(day: Day, de
     assert set(run.findings.values_list("decision", flat=True)) == {"mended", "known"}
     again = desk.post("/writebacks/reconciliation/decide/", {"do": "mend", "finding": missing.pk})
     assert "already dealt with" in again.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([["text", "", ""]], "Somebody has changed the text in the PMS."),
+        ([["type_key", "71", "72"]], "Its type is no longer “Misc” but “Recall”."),
+        ([["type_key", "71", "0"]], "Its type is no longer “Misc”."),
+        ([["type_key", "9", "0"]], "Its type is another one than it was."),
+        ([["medium", "Text", "Email"]], "It is marked “Email” instead of “Text”."),
+        (
+            [["direction", "Sent", "Received"], ["at", "2026-03-02T10:15:00", "2026-03-03T10:15:00"]],
+            "It is marked “Received” instead of “Sent”. It is dated March 3 instead of March 2.",
+        ),
+        ([["at", "2026-03-02T10:15:00", "2026-03-02T15:10:30"]], "It is dated 3:10 PM instead of 10:15 AM."),
+        (
+            [["at", "2026-01-02T10:15:00", "2025-12-31T10:15:00"]],
+            "December 31, 2025 instead of January 2, 2026.",
+        ),
+        ([], "Somebody has changed the text in the PMS."),
+    ],
+)
+def test_what_was_changed_is_said_in_words(
+    day: Day, desk: Client, changes: list[list[str]], told: str
+) -> None:
+    LookupEntry.objects.create(connection=day.connection, kind="note_types", key="72", name="Recall")
+    run = a_run(day, FindingKind.CHANGED)
+    ReconciliationFinding.objects.update(changes=changes)
+    html = desk.get("/writebacks/reconciliation/").content.decode()
+    assert told in html
+    assert run.findings.count() == 1
 
 
 @pytest.mark.parametrize("kind", [FindingKind.TWICE, FindingKind.WRONG_PATIENT])

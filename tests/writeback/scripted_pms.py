@@ -14,6 +14,7 @@ from chartbridge.pms.commands import (
     AddNote,
     Command,
     CommandKind,
+    Filed,
     Finds,
     MarkInsuranceVerified,
     Receipt,
@@ -35,6 +36,7 @@ class Written:
     patient_key: str
     marker: str
     text: str
+    filed: Filed | None = None
 
 
 @dataclass
@@ -68,6 +70,7 @@ class ScriptedPms:
                 self.statuses[command.appointment_key] = command.status_key
                 return Receipt(record="", patient_key=command.patient_key, text=command.status_key)
             record = Written(len(self.records) + 1, command.patient_key, command.marker, text_of(command))
+            record.filed = filed_of(command)
             self.records.append(record)
             self.order.append(command.marker)
             return Receipt(record=f"note {record.number}", patient_key=command.patient_key)
@@ -89,6 +92,18 @@ def text_of(command: Command) -> str:
         return command.name
     assert isinstance(command, MarkInsuranceVerified)
     return command.note
+
+
+def filed_of(command: Command) -> Filed | None:
+    if isinstance(command, AddNote):
+        at = command.occurred_at.replace(tzinfo=None).isoformat(timespec="seconds")
+        return Filed(
+            type_key=command.note_type_key, medium=command.medium, direction=command.direction, at=at
+        )
+    if isinstance(command, AddDocument):
+        at = command.occurred_at.replace(tzinfo=None).isoformat(timespec="seconds")
+        return Filed(type_key=command.document_type_key, at=at)
+    return None
 
 
 class ScriptedConnector:
@@ -171,6 +186,7 @@ class ScriptedConnector:
             text=self.pms.as_stored(record.text),
             recorded_at=self.pms.clock.now(),
             seen=True,
+            filed=record.filed,
         )
 
 

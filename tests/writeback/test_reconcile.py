@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from chartbridge.store.models import (
     ActivityFile,
     Delivery,
     FindingKind,
+    NoteSetting,
     Reconciliation,
     ReconciliationFinding,
     Seen,
@@ -509,3 +511,145 @@ def test_looks_at_a_pms_that_was_switched_off_or_removed_come_to_an_end(
     assert not Writeback.objects.filter(seen=Seen.MISSING).exists()
     errors = set(Reconciliation.objects.filter(day=NOON.date()).values_list("error", flat=True))
     assert errors == ({""} if removed else {reconcile.OFF})
+
+
+def the_changes(run: Reconciliation) -> list[tuple[int, list[list[str]]]]:
+    return [(each.writeback_id, each.changes) for each in reconciliations.findings(run.pk)]
+
+
+def refile(office: Office, row: Writeback, **shown: str) -> None:
+    [record] = [each for each in office.pms.records if each.marker == row.marker]
+    assert record.filed is not None
+    record.filed = replace(record.filed, **shown)
+
+
+def test_what_somebody_filed_otherwise_is_changed_since_and_may_stay_until_it_is_changed_again(
+    office: Office,
+) -> None:
+    typed, dated, both = written(office)
+    refile(office, typed, type_key="236")
+    refile(office, dated, at="2026-11-02T12:00:00")
+    refile(office, both, medium="phone", direction="incoming")
+    office.pms.records[2].text += " And another sentence by the desk."
+    run = look(office)
+    assert {kind for _, kind in found(run)} == {FindingKind.CHANGED}
+    assert the_changes(run) == [
+        (typed.pk, [["type_key", "235", "236"]]),
+        (dated.pk, [["at", "2026-11-03T12:00:00", "2026-11-02T12:00:00"]]),
+        (both.pk, [["text", "", ""], ["medium", "note", "phone"], ["direction", "neither", "incoming"]]),
+    ]
+    assert run.in_chart == 0
+    ids = [each.pk for each in reconciliations.findings(run.pk)]
+    reconciliations.decide(ids, "known", "mary@example.com", office.clock.now())
+    assert found(look(office)) == []
+    refile(office, typed, type_key="237")
+    assert the_changes(look(office)) == [(typed.pk, [["type_key", "235", "237"]])]
+
+
+def test_a_text_that_may_stay_is_not_found_again_because_more_is_compared_since(office: Office) -> None:
+    edited, *_ = written(office)
+    office.pms.records[0].text = f"Edited. {edited.marker}"
+    Writeback.objects.update(filed=None)
+    run = look(office)
+    shown = office.pms.as_stored(office.pms.records[0].text)
+    assert reconciliations.findings(run.pk)[0].shown == hashlib.sha256(shown.encode()).hexdigest()
+
+
+def test_settings_that_were_changed_since_are_no_change_of_the_note(office: Office) -> None:
+    written(office)
+    NoteSetting.objects.update(note_type_key="236")
+    office.change(provider_key="8")
+    assert found(look(office)) == []
+
+
+def test_what_is_written_again_under_another_type_is_compared_with_that_and_not_before_it_is_read_back(
+    office: Office,
+) -> None:
+    first, *_ = written(office)
+    office.pms.records = [r for r in office.pms.records if r.marker != first.marker]
+    look(office)
+    NoteSetting.objects.update(note_type_key="236")
+    mend.retry(office.practice.pk, [first.pk], "mary@example.com", clock=office.clock)
+    office.pms.shows, deliverer = False, office.deliverer()
+    for _ in range(100):
+        office.deliver(deliverer)
+        office.clock.advance(1)
+        first.refresh_from_db()
+        if first.delivery == Delivery.TAKEN:
+            break
+    assert (first.delivery, first.seen, first.filed) == (Delivery.TAKEN, Seen.OWED, None)
+    assert found(look(office)) == []
+    office.settle(3, deliverer)
+    first.refresh_from_db()
+    assert first.seen == Seen.MISSING
+    assert found(look(office)) == [], "the search shows it: it has come, under its new type"
+    office.pms.shows = True
+    first.refresh_from_db()
+    assert first.seen == Seen.SEEN
+    assert found(look(office)) == []
+
+
+def test_what_was_missing_is_compared_only_once_it_is_seen_again(office: Office) -> None:
+    """While the look is at it, somebody may send it again, and under another type."""
+    first, *_ = written(office)
+    kept, office.pms.records = office.pms.records, []
+    look(office)
+    office.pms.records = kept
+    refile(office, first, type_key="236")
+    assert found(look(office)) == []
+    assert the_changes(look(office)) == [(first.pk, [["type_key", "235", "236"]])]
+
+
+def test_what_was_found_before_it_was_sent_is_compared_with_what_was_found(office: Office) -> None:
+    """As after a restored backup: another copy of this store wrote it, under the type of that time."""
+    first, *_ = written(office)
+    with writing():
+        Writeback.objects.filter(pk=first.pk).update(delivery=Delivery.QUEUED, seen=Seen.OWED, filed=None)
+        office.change(look_first_until=first.pk)
+    NoteSetting.objects.update(note_type_key="236")
+    office.settle()
+    first.refresh_from_db()
+    assert (first.seen, first.sent_type) == (Seen.SEEN, "236")
+    assert office.pms.markers().count(first.marker) == 1
+    assert found(look(office)) == []
+    refile(office, first, type_key="236")
+    assert the_changes(look(office)) == [(first.pk, [["type_key", "235", "236"]])]
+
+
+@pytest.mark.parametrize("at_writing", [True, False])
+def test_what_a_pms_does_not_show_is_not_compared(office: Office, at_writing: bool) -> None:
+    row = office.enqueue()[0]
+    office.settle()
+    if at_writing:
+        Writeback.objects.update(filed={"type_key": "", "medium": "", "direction": "", "at": ""})
+        refile(office, row, type_key="236", medium="text", direction="incoming", at="2020-02-29T10:15:00")
+    else:
+        refile(office, row, type_key="", medium="", direction="", at="")
+    assert found(look(office)) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "same"),
+    [
+        ("2026-11-03T12:00:59", True),
+        ("2026-11-03T11:59:01", True),
+        ("2026-11-03T12:01:00", False),
+        ("2026-11-03T11:00:00", False),
+        ("2026-11-03T00:00:00", True),
+        ("2026-11-02T00:00:00", False),
+    ],
+)
+def test_seconds_and_a_day_without_a_time_are_the_same_time(office: Office, now: str, same: bool) -> None:
+    row = office.enqueue()[0]
+    office.settle()
+    refile(office, row, at=now)
+    assert (found(look(office)) == []) == same
+
+
+def test_of_two_copies_one_that_stands_as_it_was_written_is_enough(office: Office) -> None:
+    copied, *_ = written(office)
+    office.pms.records.append(replace(office.pms.records[0], number=77))
+    [first, _] = [each for each in office.pms.records if each.marker == copied.marker]
+    assert first.filed is not None
+    first.filed = replace(first.filed, type_key="236")
+    assert found(look(office)) == [(copied.pk, FindingKind.TWICE)]

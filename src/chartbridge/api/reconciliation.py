@@ -29,11 +29,14 @@ class RecordOut(Schema):
 
 
 class FindingOut(Schema):
-    """One write that the chart does not show as it was written. `decision` is set once somebody has dealt with it."""
+    """One write that the chart does not show as it was written. `changes` says what of it was changed: its `text`,
+    `type_key`, `medium`, `direction` or the time `at` which it is dated. `decision` is set once somebody has dealt with
+    it."""
 
     writeback_id: int
     kind: FindingKind
     records: list[RecordOut]
+    changes: list[str]
     decision: str
 
 
@@ -101,6 +104,7 @@ def _out(run: Reconciliation) -> ReconciliationOut:
                 writeback_id=each.writeback_id,
                 kind=FindingKind(each.kind),
                 records=[RecordOut(record=record, patient_key=patient) for record, patient in each.records],
+                changes=[what for what, *_ in each.changes],
                 decision=each.decision,
             )
             for each in reconciliations.findings(run.pk)

@@ -103,6 +103,21 @@ Command = AddNote | AddDocument | SetAppointmentStatus | MarkInsuranceVerified
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Filed:
+    """As what the PMS shows a record beside its text; empty where it does not say.
+
+    `type_key` is its note or document type; `medium` and `direction` are the PMS's own words; `at` is the wall time
+    that it bears, e.g. `2026-03-02T10:15:00`. What two looks at one record showed is compared, and nothing is
+    converted: so it must be the same by every way in which the PMS can be asked. What can't be understood is empty.
+    """
+
+    type_key: str = ""
+    medium: str = ""
+    direction: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What the PMS showed when a write was read back.
 
@@ -110,7 +125,7 @@ class Receipt:
     `text` is the stored text, document name or status key as the PMS shows it; the writeback compares it
     and keeps only its hash. `seen` is False when this is the PMS's answer to the write and nothing was
     read back yet. `patient_key` is the patient on whom the record stands. `handed_over`: it was laid ready for
-    somebody to import, and stands in no chart yet.
+    somebody to import, and stands in no chart yet. `filed` is None where the PMS shows no more than the text.
     """
 
     record: str
@@ -119,6 +134,7 @@ class Receipt:
     recorded_at: datetime | None = None
     seen: bool = False
     handed_over: bool = False
+    filed: Filed | None = None
 
     def __repr__(self) -> str:
         return f"Receipt(record={self.record!r}, seen={self.seen})"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import F, Max, Q, QuerySet
 
-from chartbridge.pms.commands import CommandKind
+from chartbridge.pms.commands import CommandKind, Filed
 from chartbridge.store import deliveries
 from chartbridge.store.database import writing
 from chartbridge.store.deliveries import WAITING_FOR_IMPORT, Row
@@ -28,22 +28,25 @@ PROVEN = (CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT, CommandKind.MARK_INSUR
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looked:
-    """One writeback that is to be found in the PMS, with what it was shown to be."""
+    """One writeback that is to be found in the PMS, with what it was shown to be when it was read back; `filed` is None
+    where that was not kept."""
 
     row: Row
     record: str
     text_hash: str
+    filed: Filed | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """What was found about one writeback. `records` are (record, patient) of all that carry its marker; `shown` is a
-    hash of what is not as written."""
+    hash of what is not as written; `changes` are (what, was, now) of what was changed."""
 
     writeback_id: int
     kind: FindingKind
     records: tuple[tuple[str, str], ...]
     shown: str
+    changes: tuple[tuple[str, str, str], ...] = ()
 
 
 def begin(practice_id: int, day: date, who: str, now: datetime) -> Reconciliation:
@@ -76,9 +79,13 @@ def newest(practice_id: int, limit: int = 1) -> list[Reconciliation]:
 def piece(run: Reconciliation, limit: int) -> list[Looked]:
     """Return the next writebacks of the day that the PMS has taken."""
     rows = _of_day(run.practice_id, run.day).filter(delivery=Delivery.TAKEN, pk__gt=run.after).order_by("pk")
-    told = list(rows.values_list("pk", "record", "text_hash")[:limit])
-    held = {row.id: row for row in deliveries.read_rows(run.practice_id, [pk for pk, _, _ in told])}
-    return [Looked(row=held[pk], record=record, text_hash=kept) for pk, record, kept in told if pk in held]
+    told = list(rows.values_list("pk", "record", "text_hash", "filed")[:limit])
+    held = {row.id: row for row in deliveries.read_rows(run.practice_id, [pk for pk, *_ in told])}
+    return [
+        Looked(row=held[pk], record=record, text_hash=kept, filed=Filed(**filed) if filed else None)
+        for pk, record, kept, filed in told
+        if pk in held
+    ]
 
 
 def overwritten(connection_id: int, looked: Sequence[Looked], command: CommandKind) -> set[int]:
@@ -120,6 +127,7 @@ def keep(
                 writeback_id=each.writeback_id,
                 kind=each.kind,
                 records=[list(r) for r in each.records],
+                changes=[list(c) for c in each.changes],
                 shown=each.shown,
                 decision="told" if each.kind == FindingKind.MERGED else "",
             )

@@ -84,6 +84,19 @@ class SearchingContract:
             f"Somebody wrote more {MARKER}"
         ]
 
+    @pytest.mark.parametrize("kind", SEARCHED)
+    def test_what_nobody_touched_is_shown_alike_by_every_look(
+        self, rig: Rig, connector: Connector, kind: CommandKind
+    ) -> None:
+        sought = _searchable(rig, connector, kind)
+        connector.write(sought.command)
+        read_back = connector.landed(sought.command)
+        assert read_back is not None
+        named = _sought(rig, kind, read_back.record)
+        for again in (rig.connect(), connector):
+            for each in (sought, named):
+                assert [found.filed for found in _find(rig, again, [each]).records] == [read_back.filed]
+
 
 def _searchable(rig: Rig, connector: Connector, kind: CommandKind) -> Sought:
     assert kind in MARKED

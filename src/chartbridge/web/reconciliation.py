@@ -24,6 +24,7 @@ from chartbridge.store.models import FindingKind, Reconciliation, Reconciliation
 from chartbridge.store.writebacks import names_of, waiting_for_a_person
 from chartbridge.web.access import StaffRequest, needs
 from chartbridge.web.audit import audit
+from chartbridge.web.differences import TypeNames, names_of_types, what_was_changed
 from chartbridge.web.mending import how_many_go_on
 from chartbridge.web.numbers import number_of
 from chartbridge.web.toasts import with_toast
@@ -229,12 +230,13 @@ def _context(request: StaffRequest) -> dict[str, object]:
 def _lines(run: Reconciliation) -> list[Line]:
     found = reconciliations.findings(run.pk)
     names = names_of([each.writeback for each in found])
+    types = names_of_types(found)
     return [
         Line(
             finding=each,
             label=kind_label(each.writeback.kind),
             title=KINDS[each.kind][0],
-            sentence=_sentence(each),
+            sentence=_sentence(each, types),
             icon=KINDS[each.kind][2],
             name=names.get(each.writeback_id, ""),
             fix=FIXES.get(each.kind, ""),
@@ -244,10 +246,12 @@ def _lines(run: Reconciliation) -> list[Line]:
     ]
 
 
-def _sentence(found: ReconciliationFinding) -> str:
+def _sentence(found: ReconciliationFinding, types: TypeNames) -> str:
     verification = found.writeback.command == CommandKind.MARK_INSURANCE_VERIFIED
     if found.kind == FindingKind.CHANGED and verification and not found.records:
         return str(VERIFIED_AGAIN)
+    if found.changes:
+        return what_was_changed(found, types)
     return str(KINDS[found.kind][1]) % {"other": found.records[0][1] if found.records else ""}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -185,7 +185,7 @@ def _taken(row: Row, desk: Desk, receipt: Receipt, now: datetime) -> tuple[Chang
         return (_wrong_patient(row, desk, receipt),)
     claim = desk.claim(row.command)
     due_at = now + timedelta(seconds=claim.visible_after if claim else 0.0)
-    fields = {**CLEAR, "record": receipt.record[:80], "taken_at": now, "due_at": due_at}
+    fields = {**CLEAR, "record": receipt.record[:80], "taken_at": now, "due_at": due_at, "filed": None}
     if receipt.handed_over:
         fields |= {
             "reason_code": WAITING_FOR_IMPORT,
@@ -210,6 +210,7 @@ def _shown(row: Row, desk: Desk, found: Receipt, now: datetime, event: Event) ->
         "seen_at": now,
         "recorded_at": found.recorded_at,
         "text_hash": hashlib.sha256(found.text.encode("utf-8", "replace")).hexdigest(),
+        "filed": asdict(found.filed) if found.filed else None,
     }
     if found.record:
         fields["record"] = found.record[:80]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import cast
 
 import structlog
@@ -18,7 +18,7 @@ import structlog
 from chartbridge.domain.clock import Clock
 from chartbridge.domain.marker import markers_in
 from chartbridge.domain.text import same_text
-from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, Sought
+from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Filed, Receipt, Sought
 from chartbridge.pms.connector import Connector, Searches
 from chartbridge.pms.errors import Conflict, PmsError
 from chartbridge.store import deliveries, ledger, moving, reconciliations
@@ -41,10 +41,16 @@ AT_ONCE = 200
 REST_S = 30.0
 CLOCKS_AGREE = timedelta(hours=1)
 """So much earlier than ours the PMS's own clock may stamp a record."""
+MINUTE = timedelta(minutes=1)
+"""So far two times may be apart and be the same: some ways of asking a PMS give no seconds."""
 NOT_NOW = "The PMS is stopped or being read anew."
 OFF = "The connection was switched off or removed before this look was over. Look at that day anew once it is on."
 FAULT = "Something went wrong in Chartbridge while it looked. It is in the log of the hub."
 SEARCHABLE = frozenset({CommandKind.ADD_NOTE, CommandKind.ADD_DOCUMENT})
+
+
+Changed = tuple[str, str, str]
+"""What is another (`text`, or a field of `Filed`), what it was and is; the two empty for the text."""
 
 
 class CannotReconcile(Exception):
@@ -307,6 +313,7 @@ def _found(each: Looked, seen: _Seen) -> list[Found]:
             kind=kind,
             records=tuple((receipt.record, receipt.patient_key) for receipt in records),
             shown=_hash(shown),
+            changes=_changes(each, records[0]) if kind == FindingKind.CHANGED and records else (),
         )
         for kind, records, shown in _judged(each, seen)
     ]
@@ -325,9 +332,39 @@ def _judged(each: Looked, seen: _Seen) -> list[tuple[FindingKind, list[Receipt],
         kinds.append((kind, seen.elsewhere, _named(seen.elsewhere)))
     if seen.moved:
         kinds.append((FindingKind.MERGED, seen.moved, _named(seen.moved)))
-    if there and not any(_as_written(each, receipt) for receipt in there):
-        kinds.append((FindingKind.CHANGED, there, there[0].text))
+    if there and all(_changes(each, receipt) for receipt in there):
+        kinds.append((FindingKind.CHANGED, there, _shown(each, there[0])))
     return kinds
+
+
+def _changes(each: Looked, receipt: Receipt) -> tuple[Changed, ...]:
+    text = () if _as_written(each, receipt) else (("text", "", ""),)
+    return (*text, *_filed_otherwise(each, receipt.filed))
+
+
+def _filed_otherwise(each: Looked, now: Filed | None) -> Iterator[Changed]:
+    """What the PMS showed when it was read back against what it shows now, not against what was sent or would be sent
+    today: what the PMS did not keep, turned into its own words or dated by its own clock is nobody's change."""
+    if each.filed is None or now is None or each.row.seen != Seen.SEEN:
+        return  # what was missing may be written anew meanwhile, under another type
+    for what, was in asdict(each.filed).items():
+        shown = getattr(now, what)
+        if was and shown and was != shown and not (what == "at" and _same_time(was, shown)):
+            yield what, was, shown
+
+
+def _same_time(was: str, now: str) -> bool:
+    """Whether two wall times are one; a midnight may be of a day without a time."""
+    one, other = datetime.fromisoformat(was), datetime.fromisoformat(now)
+    if time.min in (one.time(), other.time()):
+        return one.date() == other.date()
+    return abs(one - other) < MINUTE
+
+
+def _shown(each: Looked, receipt: Receipt) -> str:
+    changes = _changes(each, receipt)
+    text = receipt.text if any(what == "text" for what, *_ in changes) else ""
+    return "|".join([text, *(f"{what} {now}" for what, _, now in changes if what != "text")])
 
 
 def _may_be_missing(each: Looked) -> bool:

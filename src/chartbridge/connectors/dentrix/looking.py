@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chartbridge.connectors.by_odbc.cells import text
 from chartbridge.connectors.by_odbc.database import Database
-from chartbridge.connectors.by_odbc.looking import Place, receipt
+from chartbridge.connectors.by_odbc.looking import Place, receipt, wall
 from chartbridge.connectors.by_odbc.moving import status_landed
 from chartbridge.connectors.dentrix import codec
 from chartbridge.connectors.dentrix.words import JOURNAL_NOTE, TO_PATIENT
-from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, SetAppointmentStatus
+from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Filed, Receipt, SetAppointmentStatus
 from chartbridge.transport.odbc import Row
 
 
@@ -26,6 +27,7 @@ class Looker:
                 highest="highest_entry",
                 of_patient=self._entries,
                 extra=(JOURNAL_NOTE,),
+                filed=_filed,
             ),
             CommandKind.ADD_DOCUMENT: Place(
                 word="document",
@@ -43,7 +45,7 @@ class Looker:
             return None
         entered = codec.entered_at(rows[0][3], rows[0][4])
         at = self._database.to_utc(entered) if entered else None
-        return replace(receipt(rows[0], "journal"), recorded_at=at)
+        return replace(receipt(rows[0], self.places[CommandKind.ADD_NOTE]), recorded_at=at)
 
     def status(self, command: SetAppointmentStatus) -> Receipt | None:
         """The receipt of a visit that shows the wished status, or nothing."""
@@ -57,3 +59,11 @@ class Looker:
 
     def _of_patient(self, statement: str, extra: int, command: AddNote | AddDocument) -> Sequence[Row]:
         return self._database.rows(statement, (extra, int(command.patient_key), f"%{command.marker}%"))
+
+
+def _filed(row: Row) -> Filed:
+    kind = text(row[5])
+    return Filed(
+        type_key=kind if kind.isascii() and kind.isdigit() else "",
+        at=wall(lambda: codec.entered_at(row[3], row[4])),
+    )

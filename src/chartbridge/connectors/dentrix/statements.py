@@ -26,7 +26,7 @@ _ATTACHED = (
 _PAPER = "SELECT t.attachid, t.attachtoentityid, d.descript, {d.createdate}, {d.doctypeid}" + _ATTACHED
 _MARKED = "SELECT t.attachid, t.attachtoentityid, d.descript" + _ATTACHED
 _ENTRY = (
-    "SELECT c.contactid, c.patid, n.notetext, c.contactdate, c.contacttime FROM {owner}.contact c"
+    "SELECT c.contactid, c.patid, n.notetext, c.contactdate, c.contacttime, c.contacttype FROM {owner}.contact c"
     " INNER JOIN {owner}.fullnotes n ON n.noteid = c.contactid WHERE n.notetype = ?"
 )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chartbridge.connectors.by_odbc.cells import moment
+from chartbridge.connectors.by_odbc.cells import moment, text
 from chartbridge.connectors.by_odbc.database import Database
-from chartbridge.connectors.by_odbc.looking import Place, receipt
+from chartbridge.connectors.by_odbc.looking import Place, receipt, wall
 from chartbridge.connectors.by_odbc.moving import status_landed
 from chartbridge.connectors.eaglesoft import codec
+from chartbridge.connectors.eaglesoft.lists import note_type_key
 from chartbridge.connectors.eaglesoft.words import PATIENTS_PAPERS
-from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Receipt, SetAppointmentStatus
+from chartbridge.pms.commands import AddDocument, AddNote, CommandKind, Filed, Receipt, SetAppointmentStatus
 from chartbridge.transport.odbc import Row
 
 
@@ -22,7 +23,11 @@ class Looker:
         self._database = database
         self.places = {
             CommandKind.ADD_NOTE: Place(
-                word="note", carrying="notes_carrying", highest="highest_note", of_patient=self._notes
+                word="note",
+                carrying="notes_carrying",
+                highest="highest_note",
+                of_patient=self._notes,
+                filed=_filed,
             ),
             CommandKind.ADD_DOCUMENT: Place(
                 word="document",
@@ -39,7 +44,7 @@ class Looker:
             return None
         entered = rows[0][3]
         at = self._database.to_utc(moment(entered, "date_entered")) if entered else None
-        return replace(receipt(rows[0], "note"), recorded_at=at)
+        return replace(receipt(rows[0], self.places[CommandKind.ADD_NOTE]), recorded_at=at)
 
     def status(self, command: SetAppointmentStatus) -> Receipt | None:
         """The receipt of a visit that shows the wished status, or nothing."""
@@ -51,3 +56,12 @@ class Looker:
     def _documents(self, command: AddNote | AddDocument) -> Sequence[Row]:
         like = f"%{command.marker}%"
         return self._database.rows("document_by_name", (PATIENTS_PAPERS, command.patient_key, like))
+
+
+def _filed(row: Row) -> Filed:
+    letter, kind = text(row[4]), text(row[5])
+    known = letter.isascii() and letter.isalnum() and kind.isascii() and kind.isdigit()
+    return Filed(
+        type_key=note_type_key(letter, kind) if known else "",
+        at=wall(lambda: moment(row[3], "date_entered") if row[3] else None),
+    )

@@ -19,6 +19,10 @@ _PERSON = (
     " p.patient_status, {p.birth_date}, {p.cell_phone}, {p.home_phone}, {p.work_phone}, {p.email_address},"
     " {p.responsible_party}, {p.receives_sms} FROM {owner}.patient p"
 )
+_NOTE = (
+    "SELECT n.note_id, n.patient_id, n.note, n.date_entered, n.note_type, n.note_type_id"
+    " FROM {owner}.operatory_notes n"
+)
 _PAPER = "SELECT d.document_id, d.ref_id, d.document_name, {d.document_creation_date}, {d.document_group_id}"
 _CONFIRM = (
     "UPDATE {owner}.appointment SET confirmation_status = ?, date_confirmed = ? WHERE appointment_id = ?"
@@ -62,10 +66,8 @@ STATEMENTS: dict[str, str] = {
     "add_note": "INSERT INTO {owner}.operatory_notes (patient_id, date_entered, user_id, note_class, note_type,"
     " note_type_id, description, note, color, post_proc_status, date_modified, modified_by, locked_eod, status,"
     " claim_id, statement_yn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "note_by_marker": "SELECT n.note_id, n.patient_id, n.note, n.date_entered FROM {owner}.operatory_notes n"
-    " WHERE n.patient_id = ? AND n.note LIKE ?",
-    "notes_carrying": "SELECT n.note_id, n.patient_id, n.note, n.date_entered FROM {owner}.operatory_notes n"
-    " WHERE n.note_id >= ? AND n.note_id < ? AND n.note LIKE ?",
+    "note_by_marker": _NOTE + " WHERE n.patient_id = ? AND n.note LIKE ?",
+    "notes_carrying": _NOTE + " WHERE n.note_id >= ? AND n.note_id < ? AND n.note LIKE ?",
     "documents_carrying": "SELECT d.document_id, d.ref_id, d.document_name"
     " FROM {owner}.document d WHERE d.document_id >= ? AND d.document_id < ? AND d.document_name LIKE ?",
     "visit_status": "SELECT a.patient_id, a.confirmation_status, {a.arrival_status}, a.classification, a.start_time"

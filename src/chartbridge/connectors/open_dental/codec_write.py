@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from chartbridge.connectors.open_dental.codec import Texts, moment, texts
-from chartbridge.connectors.open_dental.words import MODES, SENT_OR_RECEIVED
-from chartbridge.pms.commands import AddDocument, AddNote, MarkInsuranceVerified, Receipt
+from chartbridge.connectors.open_dental.words import (
+    MODES,
+    SENT_OR_RECEIVED,
+    SHOWN_DIRECTIONS,
+    SHOWN_MODES,
+)
+from chartbridge.pms.commands import AddDocument, AddNote, Filed, MarkInsuranceVerified, Receipt
 from chartbridge.pms.errors import Misconfigured, Refused
 from chartbridge.transport.bodies import Base64
 
@@ -66,7 +71,7 @@ def later_day(rows: Sequence[Texts], command: MarkInsuranceVerified) -> str:
 
 
 def note_receipt(row: Texts, *, utc_stamps: bool, offset: timedelta, seen: bool = True) -> Receipt:
-    """From (CommlogNum, PatNum, CommDateTime, CommType, Note, DateTStamp)."""
+    """From the fields of a note (see statements)."""
     recorded = _moment_or_none(row[5])
     if recorded is not None:
         recorded = (recorded if utc_stamps else recorded - offset).replace(tzinfo=UTC)
@@ -76,6 +81,12 @@ def note_receipt(row: Texts, *, utc_stamps: bool, offset: timedelta, seen: bool 
         text=row[4] or "",
         recorded_at=recorded,
         seen=seen,
+        filed=Filed(
+            type_key=_number(row[3]),
+            medium=SHOWN_MODES.get(row[6], ""),
+            direction=SHOWN_DIRECTIONS.get(row[7], ""),
+            at=_wall(row[2]),
+        ),
     )
 
 
@@ -90,6 +101,7 @@ def document_receipt(row: Texts, *, utc_stamps: bool, offset: timedelta, seen: b
         text=row[2] or "",
         recorded_at=recorded,
         seen=seen,
+        filed=Filed(type_key=_number(row[3]), at=_wall(row[4])),
     )
 
 
@@ -116,6 +128,15 @@ def whole(key: str, what: str) -> int:
 def local_text(at: datetime) -> str:
     """A wall time as the API takes it."""
     return at.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def _number(value: str | None) -> str:
+    return value if value and value.isascii() and value.isdigit() else ""
+
+
+def _wall(value: str | None) -> str:
+    at = _moment_or_none(value)
+    return at.replace(tzinfo=None).isoformat(timespec="seconds") if at else ""
 
 
 def _moment_or_none(value: str | None) -> datetime | None:

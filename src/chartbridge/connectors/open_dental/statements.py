@@ -170,7 +170,9 @@ STATEMENTS: dict[str, str] = {
 }
 
 LOG_FIELDS = ("SecurityLogNum", "LogDateTime", "PermType", "PatNum", "FKey")
-COMMLOG_FIELDS = ("CommlogNum", "PatNum", "CommDateTime", "CommType", "Note", "DateTStamp")
+COMMLOG_FIELDS = (
+    "CommlogNum", "PatNum", "CommDateTime", "CommType", "Note", "DateTStamp", "Mode_", "SentOrReceived",
+)  # fmt: skip
 FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "appointment": ("appointment", APPOINTMENT_FIELDS),
     "history": ("histappointment", HISTORY_FIELDS),

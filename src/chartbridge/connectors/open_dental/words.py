@@ -76,6 +76,27 @@ SENT_OR_RECEIVED: dict[Direction, str] = {
     Direction.NEITHER: "Neither",
 }
 
+_SHOWN_MODES = (
+    "None",
+    "Email",
+    "Mail",
+    "Phone",
+    "In Person",
+    "Text",
+    "Email and Text",
+    "Phone and Text",
+    "Fax",
+)
+_SHOWN_DIRECTIONS = ("Neither", "Sent", "Received")
+
+# value as read → the API's word
+SHOWN_MODES: dict[str | None, str] = {
+    key: name for number, name in enumerate(_SHOWN_MODES) for key in (str(number), name)
+}
+SHOWN_DIRECTIONS: dict[str | None, str] = {
+    key: name for number, name in enumerate(_SHOWN_DIRECTIONS) for key in (str(number), name)
+}
+
 DEFINITION_CATEGORIES: dict[LookupKind, int] = {
     LookupKind.APPOINTMENT_STATUSES: 2,
     LookupKind.DOCUMENT_TYPES: 18,

@@ -60,15 +60,17 @@ class FindingKind(models.TextChoices):
 class ReconciliationFinding(models.Model):
     """One writeback that the chart does not show as it was written.
 
-    `records` are the PMS's records that carry its marker, each with its patient's number; `shown` is a hash of what
-    of them was not as written. `decision` is `known` or `mended` once a person has dealt with it, `told` where nobody
-    need: the same is then not found again.
+    `records` are the PMS's records that carry its marker, each with its patient's number; `changes` are (what, was,
+    now) of one that was changed, the two empty for its text; `shown` is a hash of what of them was not as written.
+    `decision` is `known` or `mended` once a person has dealt with it, `told` where nobody need: the same is then not
+    found again.
     """
 
     run = models.ForeignKey(Reconciliation, on_delete=models.CASCADE, related_name="findings")
     writeback = models.ForeignKey(Writeback, on_delete=models.CASCADE, related_name="findings")
     kind = models.CharField(max_length=16, choices=FindingKind.choices)
     records = models.JSONField(default=list)
+    changes = models.JSONField(default=list)
     shown = models.CharField(max_length=64, blank=True, default="")
     decision = models.CharField(max_length=8, blank=True)
     decided_by = models.CharField(max_length=200, blank=True)

@@ -38,8 +38,10 @@ class Writeback(models.Model):
     `part`/`parts` where a long text was split. `payload` is what the command is made of beside the activity
     (for a status move: appointment, wish, expected). `text` is exactly what is or will be sent. `corrects` is what a
     correction names. `sent_type` and `sent_provider` are the note or document type and the provider with which it
-    was last sent. `reason_code` is stable and groups alike failures (`provider_inactive`, `note_type_gone`,
-    `unknown_patient`, …); `reason` is the sentence for people; `pms_reason` is the PMS's own, cleaned.
+    was last sent. `filed` is as what the PMS showed it when it was read back (`pms.commands.Filed`), None until then
+    and where that is not known. `reason_code` is stable and groups alike failures (`provider_inactive`,
+    `note_type_gone`, `unknown_patient`, …); `reason` is the sentence for people; `pms_reason` is the PMS's own,
+    cleaned.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="writebacks")
@@ -70,6 +72,7 @@ class Writeback(models.Model):
     record = models.CharField(max_length=80, blank=True)
     recorded_at = models.DateTimeField(null=True)
     text_hash = models.CharField(max_length=64, blank=True)
+    filed = models.JSONField(null=True)
 
     class Meta:
         constraints = [
