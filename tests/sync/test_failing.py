@@ -123,8 +123,7 @@ def test_our_own_fault_is_named_internal_and_tells_nothing(
     assert office.check(PATIENTS).error_code == "internal"
     state = office.state(PATIENTS)
     told = state.error + "".join(capsys.readouterr())
-    assert "Miller" not in told
-    assert "555" not in told
+    assert not [part for part in ("Ann", "Miller", "555-0100") if part in told]
     assert "tried again" in state.error
 
 
