@@ -33,6 +33,7 @@ from chartbridge.writeback.sentences import SENTENCES
 from tests.conftest import LiveHub
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_day, a_writeback, an_activity
+from tests.web.late import LateAnswer
 
 NOTE, TEXT = ActivityKind.PATIENT_NOTE, ActivityKind.OUTGOING_TEXT
 FINE = {
@@ -330,11 +331,27 @@ def test_after_a_dismissal_the_keyboard_is_at_the_next_one_and_undo_brings_it_ba
     page.focus(f"#dismiss-{rows[0].pk}")
     page.keyboard.press("Enter")
     expect(page.locator(f"#wb-{rows[0].pk}")).to_have_count(0)
-    assert page.evaluate("document.activeElement.closest('li')?.id") == f"wb-{rows[1].pk}"
+    expect(page.locator(f"li#wb-{rows[1].pk}").locator(":focus")).to_have_count(1)
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator(f"#wb-{rows[0].pk}")).to_be_visible()
     page.locator(f"#wb-history-{rows[0].pk} summary").click()
     expect(page.locator(f"#wb-moves-{rows[0].pk}")).to_contain_text("took it up again")
+
+
+def test_an_answer_that_comes_after_the_page_moved_by_itself_is_put_in_its_place(
+    live_hub: LiveHub, page: Page
+) -> None:
+    _day, rows = owner_with(live_hub, 3)
+    live_hub.sign_in(page)
+    page.goto(f"{live_hub.url}/writebacks/")
+    page.wait_for_selector("html[data-live-state=on]")
+    late = LateAnswer(page, "**/writebacks/act/")
+    page.click(f"#dismiss-{rows[0].pk}")
+    expect(page.locator(f"#wb-{rows[0].pk}")).to_have_count(0)
+    late.comes()
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator(f"#writebacks #wb-{rows[0].pk}")).to_be_visible()
+    expect(page.locator("body > button")).to_have_count(0)
 
 
 def test_a_missing_one_that_is_dismissed_is_asked_about_first(live_hub: LiveHub, page: Page) -> None:

@@ -24,6 +24,7 @@ from chartbridge.writeback.mend import dismiss
 from tests.conftest import LiveHub
 from tests.web.conftest import SignIn
 from tests.web.day import Day, a_day, a_status_wish, a_visit
+from tests.web.late import LateAnswer
 from tests.web.test_flow_page import columns
 from tests.web.test_live import signed_in
 
@@ -222,10 +223,10 @@ def test_the_focus_goes_with_the_card_and_on_to_the_next_where_it_leaves(board: 
     page = board.page
     page.focus("#move-101")
     board.arrives("101")
-    assert page.evaluate("document.activeElement.id") == "move-101"
+    expect(page.locator("#move-101")).to_be_focused()
     board.moves("101", gone_at=timezone.now())
     expect(page.locator("#card-101")).to_have_count(0)
-    assert page.evaluate("document.activeElement.id") == "move-104"
+    expect(page.locator("#move-104")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#flow-menu")).to_be_visible()
     board.moves("104", status_key="25", seated_local=board.day.now_local)
@@ -280,6 +281,23 @@ def test_an_older_answer_does_not_come_after_a_newer_board(board: Board) -> None
     expect(page.locator("#column-checked_in #card-103")).to_be_visible()
     expect(page.locator("#card-103 .flow__status")).to_have_text("Arrived")
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_an_answer_whose_card_has_changed_since_leaves_the_board_in_its_place(
+    live_hub: LiveHub, page: Page
+) -> None:
+    board = Board(live_hub, page)
+    a_status_wish(board.day, "103", "22", Delivery.PARKED, reason_code="conflict", reason="It moved.")
+    board.open()
+    late = LateAnswer(page, "**/flow/stuck/")
+    page.locator("#card-103").get_by_role("button", name="Keep").click()
+    expect(page.locator("#card-103")).to_contain_text("It moved.")
+    board.tell(topic="settings")
+    expect(page.locator("#card-103")).not_to_contain_text("It moved.")
+    late.comes()
+    expect(page.locator("#board #card-103")).to_be_visible()
+    board.arrives("103")
+    board.is_as_the_hub_draws_it()
 
 
 def test_a_text_on_its_way_redraws_nothing_and_a_move_only_its_card(board: Board) -> None:

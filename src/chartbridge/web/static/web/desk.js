@@ -64,6 +64,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.isError = false;
   }
 });
+// What was pressed may have gone from the page before its answer comes, since the page moves by itself. htmx looks up from there
+// how to put the answer in, so it is given a place until that is done.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const pressed = event.detail.requestConfig.elt;
+  if (pressed.isConnected) return;
+  pressed.removeAttribute("id");
+  pressed.hidden = true;
+  document.body.append(pressed);
+  queueMicrotask(() => pressed.remove());
+});
 document.addEventListener("htmx:sendError", () => say("gone"));
 document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) say("broken"); });
 
