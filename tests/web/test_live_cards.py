@@ -300,6 +300,19 @@ def test_an_answer_whose_card_has_changed_since_leaves_the_board_in_its_place(
     board.is_as_the_hub_draws_it()
 
 
+def test_the_menu_of_a_card_that_has_changed_since_it_was_asked_for_opens_beside_it(board: Board) -> None:
+    page = board.page
+    late = LateAnswer(page, "**/flow/menu/101/")
+    page.click("#move-101")
+    board.arrives("101")
+    assert "101" not in board.untouched()
+    late.comes()
+    expect(page.locator("#flow-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#flow-menu")).to_be_hidden()
+    expect(page.locator("#move-101")).to_be_focused()
+
+
 def test_a_text_on_its_way_redraws_nothing_and_a_move_only_its_card(board: Board) -> None:
     board.tell("13", topic="writebacks")
     move = enqueue_status_move(board.day.connection.pk, "103", "22", "19", "anna@example.com")

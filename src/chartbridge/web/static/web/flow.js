@@ -130,13 +130,13 @@ function count() {
 
 // ---- the menu
 const menu = document.getElementById("flow-menu");
-let opener = null;
-document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.matches("[data-menu]")) opener = event.target; });
+let opener = "";  // the id of its button, in whose place the board may put another
+document.addEventListener("htmx:beforeRequest", (event) => { if (event.target.matches("[data-menu]")) opener = event.target.id; });
 menu.addEventListener("htmx:afterSwap", () => {
-  opener = opener && document.getElementById(opener.id);  // the board may have put a new card there meanwhile
-  if (!opener) return;
+  const button = document.getElementById(opener);
+  if (!button) return;
   menu.showPopover();
-  const at = opener.getBoundingClientRect();
+  const at = button.getBoundingClientRect();
   const right = at.right + 4 + menu.offsetWidth < window.innerWidth;
   const left = right ? at.right + 4 : at.left - 4 - menu.offsetWidth;
   menu.style.left = `${Math.max(8, Math.min(left, window.innerWidth - menu.offsetWidth - 8))}px`;
@@ -145,7 +145,7 @@ menu.addEventListener("htmx:afterSwap", () => {
 });
 menu.addEventListener("toggle", (event) => {
   if (event.newState === "closed" && opener && (document.activeElement === document.body || menu.contains(document.activeElement))) {
-    document.getElementById(opener.id)?.focus({ preventScroll: true });
+    document.getElementById(opener)?.focus({ preventScroll: true });
   }
 });
 menu.addEventListener("click", (event) => { if (event.target.closest("[data-move]")) menu.hidePopover(); });
