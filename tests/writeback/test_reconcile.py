@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from chartbridge.domain.activities import ActivityKind
 from chartbridge.pms.commands import AddNote, Command, CommandKind, Finds, Receipt, Sought
@@ -653,3 +654,17 @@ def test_of_two_copies_one_that_stands_as_it_was_written_is_enough(office: Offic
     assert first.filed is not None
     first.filed = replace(first.filed, type_key="236")
     assert found(look(office)) == [(copied.pk, FindingKind.TWICE)]
+
+
+def test_what_a_hub_of_an_earlier_version_beside_this_one_finds_is_kept(office: Office) -> None:
+    """On one PostgreSQL, while one after the other is brought up to date: it knows no `changes`."""
+    row = office.enqueue()[0]
+    run = reconcile.begin(office.practice.pk, NOON.date(), "mary@example.com", clock=office.clock)
+    with writing(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO store_reconciliationfinding"
+            " (run_id, writeback_id, kind, records, shown, decision, decided_by)"
+            " VALUES (%s, %s, 'changed', '[]', '', '', '')",
+            [run.pk, row.pk],
+        )
+    assert the_changes(run) == [(row.pk, [])]

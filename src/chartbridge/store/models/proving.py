@@ -70,7 +70,7 @@ class ReconciliationFinding(models.Model):
     writeback = models.ForeignKey(Writeback, on_delete=models.CASCADE, related_name="findings")
     kind = models.CharField(max_length=16, choices=FindingKind.choices)
     records = models.JSONField(default=list)
-    changes = models.JSONField(default=list)
+    changes = models.JSONField(default=list, db_default=[])
     shown = models.CharField(max_length=64, blank=True, default="")
     decision = models.CharField(max_length=8, blank=True)
     decided_by = models.CharField(max_length=200, blank=True)
