@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
+from chartbridge.connectors.by_odbc.looking import wall
 from chartbridge.domain.charts import LookupItem, LookupKind
 from chartbridge.pms.errors import Misconfigured, PmsError, Refused, Unauthorised, Unavailable, Unreadable
 from chartbridge.pms.reading import Stream
@@ -11,7 +15,7 @@ from chartbridge.store import lookups, streams
 from chartbridge.store.models import Connection, Notice, StreamState
 from chartbridge.store.wake import Lane, listen
 from chartbridge.sync.buttons import sync_now
-from chartbridge.sync.faults import backoff
+from chartbridge.sync.faults import backoff, place_of
 from chartbridge.sync.freshness import freshness
 from tests.sync.conftest import Office, patient
 from tests.sync.fake_connector import FakeConnector
@@ -299,3 +303,13 @@ def test_a_check_says_whether_the_pms_answered_and_nothing_where_it_did_not_ask(
     asked = len(office.pms.calls)
     other = office.check(APPOINTMENTS)
     assert (other.error_code, other.answered, len(office.pms.calls)) == ("", None, asked), "asked too soon"
+
+
+def test_a_place_is_ours_by_where_it_lies_and_not_by_the_name_of_a_folder(tmp_path: Path) -> None:
+    library = tmp_path / "chartbridge" / "site-packages" / "library.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("def fails():\n    raise ValueError\n")
+    fails = runpy.run_path(str(library))["fails"]
+    with pytest.raises(ValueError) as failed:
+        wall(fails)
+    assert place_of(failed.value).startswith("by_odbc/looking.py:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from chartbridge.store.models import AuditEntry, Role
+from chartbridge.store.models import AuditEntry, Practice, Role
 from tests.conftest import LiveHub
 from tests.web.conftest import SignIn
 from tests.web.day import PEOPLE, Day
@@ -47,7 +48,8 @@ def no_room() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count={cursor.fetchone()[0]}")
-        fill(lambda size: AuditEntry.objects.create(who="x", what="x", detail={"text": "x" * size}))
+        for practice in Practice.objects.all():  # each has a place of its own in the index
+            fill(functools.partial(note, practice))
         fill(begin_session)
         try:
             yield
@@ -65,6 +67,10 @@ def fill(keep: Callable[[int], object]) -> None:
 def keep_on(keep: Callable[[int], object], size: int) -> None:
     while True:
         keep(size)
+
+
+def note(practice: Practice, size: int) -> None:
+    AuditEntry.objects.create(practice=practice, who="x", what="x", detail={"text": "x" * size})
 
 
 def begin_session(size: int) -> None:

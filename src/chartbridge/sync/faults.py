@@ -27,6 +27,7 @@ _LONGEST_BACKOFF_S = 60.0
 _SLOW_S = 60.0
 _SLOWEST_S = 300.0
 _UNTIL_MENDED_S = 600.0
+_OURS = Path(__file__).parents[1]
 _ONLY_PASSED_BY = "disk_error.py"
 """Every error of the store passes through it on its way up."""
 _INTERNAL = (
@@ -95,4 +96,4 @@ def place_of(error: BaseException) -> str:
 
 
 def _is_ours(file: Path) -> bool:
-    return "chartbridge" in str(file) and file.name != _ONLY_PASSED_BY
+    return file.is_relative_to(_OURS) and file.name != _ONLY_PASSED_BY
