@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -98,7 +99,7 @@ class Hub:
         raise AssertionError(f"it never comes to rest: {list(standing)}")
 
     def look(self) -> Reconciliation:
-        day = self.clock.now().date()
+        day = self.clock.now().astimezone(ZoneInfo(self.link.practice.time_zone)).date()
         return reconcile.whole_day(self.link.practice_id, day, self.live, self.clock)
 
     def found(self) -> list[tuple[int, str, list[list[str]]]]:
